@@ -6,12 +6,15 @@
  *   base_error.c   errors as values
  *   base_buf.c     growing buffers with a ceiling
  *   base_arena.c   arenas: what dies together lives together
+ *   base_hash.c    hashing of bytes
  *   base_bits.c    bitmaps
  *   base_time.c    clocks, calendar, RFC 3339, durations and sizes
  *   base_thread.c  worker pool
+ *   base_source.c  random-access input: memory, local files
  *   base_file.c    files with fsync discipline, locks, directories
  *   base_log.c     talk to the user through a hook; cancellation
  *   base_uuid.c    random bytes, UUIDs, hex
+ *   base_cpu.c     vector units, usable CPUs
  *
  * Thread rules: nothing here has global state but the log hook, the cancel flag and the CPU dispatch
  * cache; objects belong to one thread unless a comment says otherwise.
@@ -223,8 +226,9 @@ void tsf_pool_free(struct tsf_pool *p);
 int tsf_pool_threads(const struct tsf_pool *p);
 /*
  * Run fn(ctx, task, worker) for task = 0..n_tasks-1, tasks handed out in order; the caller works too.
- * worker is 0..threads-1 and unique among running calls, to index per-worker state. Returns the first error (by
- * time); later tasks are then not begun. Nested calls run serially in the caller.
+ * worker is 0..threads-1 and unique among running calls, to index per-worker state. Returns the first code but
+ * TSF_OK (by time; TSF_END too, to stop early); later tasks are then not begun. Nested calls run serially in the
+ * caller and keep its worker number. p NULL: all runs in the caller.
  */
 typedef enum tsf_err tsf_task_fn(void *ctx, int64_t task, int worker, struct tsf_error *err);
 enum tsf_err tsf_parallel_for(struct tsf_pool *p, int64_t n_tasks, tsf_task_fn *fn, void *ctx, struct tsf_error *err);
@@ -255,7 +259,9 @@ void tsf_source_memory(struct tsf_source *src, const void *p, size_t n, const ch
 /* Source over a local file: mmap when possible (view works). */
 enum tsf_err tsf_source_file(struct tsf_source *src, const char *path, struct tsf_error *err);
 void tsf_source_close(struct tsf_source *src); /* safe to repeat */
+/* Both check the bounds; go through them, not through ops. View: NULL when out of bounds or there is no view. */
 enum tsf_err tsf_source_read(const struct tsf_source *src, int64_t off, size_t n, void *dst, struct tsf_error *err);
+const uint8_t *tsf_source_view(const struct tsf_source *src, int64_t off, size_t n);
 
 struct tsf_sink {
     enum tsf_err (*write)(void *ctx, const void *p, size_t n, struct tsf_error *err);
@@ -264,11 +270,13 @@ struct tsf_sink {
 
 /* ---- files (base_file.c) --------------------------------------------------------------------------- */
 
+/* Replaces what out holds. A larger file is TSF_ERR_NOMEM; max 0 means 1 GiB. */
 enum tsf_err tsf_file_read(const char *path, size_t max, struct tsf_buf *out, struct tsf_error *err);
 enum tsf_err tsf_write_all(int fd, const void *p, size_t n, const char *what, struct tsf_error *err);
 enum tsf_err tsf_pwrite_all(int fd, const void *p, size_t n, int64_t off, const char *what, struct tsf_error *err);
 enum tsf_err tsf_mkdirs(const char *path, struct tsf_error *err); /* mode 0700, parents too */
 enum tsf_err tsf_dir_sync(const char *path, struct tsf_error *err);
+/* out = dir/rel with a NUL after it (out->data is a C string). Does not look for "..". */
 enum tsf_err tsf_path_join(struct tsf_buf *out, const char *dir, const char *rel, struct tsf_error *err);
 
 /*
