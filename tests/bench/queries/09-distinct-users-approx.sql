@@ -1,0 +1,5 @@
+-- roughly how many distinct users per service in the whole table
+-- tolerance 0.1
+SELECT resource___service___name AS service, approx_count_distinct(attributes___user___id) AS users
+FROM @T@
+GROUP BY 1 ORDER BY 1

@@ -1,0 +1,2 @@
+-- how many rows there are
+SELECT count(*) AS n FROM @T@
