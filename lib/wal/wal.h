@@ -10,7 +10,7 @@
  *   wal_recover.c   torn tails, damaged records, salvage
  *
  * A topic is $TSF_DATA_DIR/wal/<hash>/. LSNs number records from 1, without gaps between committed records. What a
- * reader finds in a topic is committed: a small run is one record appended under the lock; a large run is written to a
+ * reader finds in a topic is committed: a small run is one record appended under the lock; a larger run is written to a
  * staged file, synced, and takes its LSNs and its name under the lock. So every prefix of the LSNs is whole runs.
  *
  * Threads and processes: any number of processes append, one flushes, any number read.
@@ -50,9 +50,11 @@ struct wal_receipt {
 enum tsf_err wal_run_begin(struct wal_topic *t, const struct tsf_schema *schema, struct wal_run **out, struct tsf_error *err);
 /*
  * Encode and keep one record. Thread-safe: several encoder threads may append; ticket orders them (0, 1, 2 ... each once;
- * -1: order of the calls). Up to 1 MiB stays in memory, more goes to the staged segment: memory is bounded.
+ * -1: order of the calls). One record of up to 1 MiB stays in memory, more goes to the staged segment: memory is bounded.
  */
 enum tsf_err wal_run_append(struct wal_run *r, enum wal_kind kind, int64_t ticket, const struct tsf_batch *b, struct tsf_error *err);
+/* The run cannot succeed any more (a parser failed): wakes every thread that waits for its ticket. */
+void wal_run_fail(struct wal_run *r);
 /* Durable and visible when this returns TSF_OK; nothing at all happened when it fails. Frees r. Empty runs give LSNs 0. */
 enum tsf_err wal_run_commit(struct wal_run *r, struct wal_receipt *out, struct tsf_error *err);
 void wal_run_abort(struct wal_run *r); /* frees */
@@ -76,9 +78,14 @@ struct wal_damage {
 struct wal_view;
 enum tsf_err wal_view_open(struct wal_topic *t, struct wal_view **out, struct tsf_error *err);
 void wal_view_free(struct wal_view *v);
-int64_t wal_view_last_lsn(const struct wal_view *v);  /* 0 when empty */
-/* Records with lsn > after, numbered 0..n-1 in LSN order, headers only (cheap). */
-enum tsf_err wal_view_index(struct wal_view *v, int64_t after_lsn, int64_t *n_out, struct wal_damage *damage, struct tsf_error *err);
+int64_t wal_view_last_lsn(const struct wal_view *v);  /* 0 when empty; of the index, so after wal_view_index */
+/*
+ * Records with lsn > after, numbered 0..n-1 in LSN order. verify: check every body now (flush); else only headers, which is
+ * cheap, and a damaged body is TSF_ERR_FORMAT from wal_view_read.
+ */
+enum tsf_err wal_view_index(struct wal_view *v, int64_t after_lsn, bool verify, int64_t *n_out, struct wal_damage *damage,
+                            struct tsf_error *err);
+int64_t wal_view_lsn(const struct wal_view *v, int64_t i);
 /* Rows and encoded bytes of record i of the index, without decoding. */
 int64_t wal_view_rows(const struct wal_view *v, int64_t i);
 int64_t wal_view_bytes(const struct wal_view *v, int64_t i);
