@@ -202,7 +202,7 @@ static enum tsf_err index_segment(struct wal_view *v, int i, int64_t after_lsn, 
     for (size_t k = 0; k < scan.n; k++) {
         struct wal_record_header *h = &scan.found[k].h;
         int64_t lsn = s->h.base_lsn + h->number;
-        const struct tsf_schema *schema;
+        const struct tsf_schema *schema = NULL;
 
         v->last_lsn = TSF_MAX(v->last_lsn, lsn);
         if (lsn <= after_lsn)
@@ -284,7 +284,7 @@ enum tsf_err wal_view_read(const struct wal_view *v, int64_t i, struct tsf_arena
 {
     const struct view_record *r = &v->records[i];
     const struct view_segment *s = &v->segments[r->segment];
-    const uint8_t *p = s->p + r->offset, *bytes;
+    const uint8_t *p = s->p + r->offset, *bytes = NULL;
     struct tsf_batch batch;
     enum tsf_err rc;
 
