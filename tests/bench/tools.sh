@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # tools.sh [DIR]: build the benchmark's helpers into DIR (build/bench): gen_spans, duckdb_run, timeit, csvcmp.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
