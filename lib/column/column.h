@@ -5,7 +5,9 @@
  *
  *   column_type.c     types and schemas, their Delta JSON names
  *   column_vector.c   vectors: slices, gathers, flattening
- *   column_value.c    single values: compare, print, parse
+ *   column_value.c    single values: compare, print
+ *   column_parse.c    single values: parse
+ *   column_number.c   integers and floating point as text
  *   column_builder.c  appending rows
  *   column_sort.c     sort permutations and row comparison
  *   column_hash.c     hashes of vectors
@@ -67,6 +69,7 @@ extern const struct tsf_type tsf_types[TSF_TYPE_COUNT];
 extern const struct tsf_type tsf_type_json;
 const struct tsf_type *tsf_type_decimal(int precision, int scale); /* static; NULL when out of range */
 const struct tsf_type *tsf_type_list(struct tsf_arena *a, const struct tsf_type *element, bool contains_null);
+/* JSON text is a type of its own here; kernels take it and STRING for one another. */
 bool tsf_type_eq(const struct tsf_type *a, const struct tsf_type *b);
 /* Bytes of one value in tsf_vector.values: 1, 2, 4, 8 or 16; 0 for NULL and STRUCT; LIST and MAP 4 (offsets). */
 int tsf_type_width(const struct tsf_type *t);
@@ -185,6 +188,7 @@ static inline const void *tsf_vector_flat_values(const struct tsf_vector *v)
 {
     return v->shape == TSF_DICTIONARY ? v->dict->values : v->values;
 }
+uint64_t tsf_dict_id_new(void); /* a dict_id that no other dictionary of this process has; any thread */
 /* Number of nulls, counted now when unknown (not stored: v is const). */
 int64_t tsf_vector_null_count(const struct tsf_vector *v);
 /* Rows [first, first + n); borrows. validity that starts off a word boundary is copied to the arena. */
@@ -203,6 +207,8 @@ enum tsf_err tsf_vector_concat(const struct tsf_vector *const *v, int n, struct 
 /* Flat vector with room for n values (and TSF_PAD), uninitialised; validity NULL. values_out is where to write. */
 enum tsf_err tsf_vector_alloc(const struct tsf_type *t, int64_t n, struct tsf_arena *a, struct tsf_vector *out,
                               void **values_out, struct tsf_error *err);
+/* Set validity and null_count from a byte or bitmap scan: words has tsf_bit_words(length) words; kept only when it has nulls. */
+void tsf_vector_set_validity(struct tsf_vector *v, const uint64_t *words);
 
 /* Rows of several columns. sel: the rows that count, ascending; NULL = all of length. */
 struct tsf_batch {
@@ -227,7 +233,8 @@ struct tsf_value {
         tsf_int128 i128;  /* DECIMAL, UUID */
         struct tsf_str s; /* STRING, BINARY: borrowed */
         struct tsf_interval iv;
-        const struct tsf_vector *list; /* LIST: a vector of the elements, borrowed */
+        /* LIST: a vector of the elements; STRUCT and MAP: a vector of this one row. Borrowed. */
+        const struct tsf_vector *list;
     } u;
 };
 /* Value of a row; strings borrow from the vector. LIST needs the arena. */
@@ -288,7 +295,7 @@ enum tsf_err tsf_builder_i64(struct tsf_builder *b, int64_t v, struct tsf_error 
 enum tsf_err tsf_builder_f64(struct tsf_builder *b, double v, struct tsf_error *err);  /* FLAT, DOUBLE, FLOAT */
 enum tsf_err tsf_builder_i128(struct tsf_builder *b, tsf_int128 v, struct tsf_error *err);
 enum tsf_err tsf_builder_str(struct tsf_builder *b, const char *p, size_t n, struct tsf_error *err); /* copies */
-enum tsf_err tsf_builder_list_end(struct tsf_builder *b, struct tsf_error *err); /* close a row whose elements were appended to children[0] */
+enum tsf_err tsf_builder_list_end(struct tsf_builder *b, struct tsf_error *err); /* close a LIST, MAP or STRUCT row whose children were appended */
 enum tsf_err tsf_builder_value(struct tsf_builder *b, const struct tsf_value *v, struct tsf_error *err);
 /* Rows of a vector of the same type: sel[0..n) or, with sel NULL, [first, first + n). Copies string bytes. */
 enum tsf_err tsf_builder_append(struct tsf_builder *b, const struct tsf_vector *v, int64_t first, const uint32_t *sel, int64_t n,
