@@ -45,7 +45,7 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-st
         -Wpointer-arith -Wwrite-strings -Wundef -Wformat=2 -Wno-format-nonliteral -Wno-missing-field-initializers \
         -Wno-unused-parameter $(if $(filter 1,$(WERROR)),-Werror)
 BASE_CFLAGS := -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Ilib -Icmd -fvisibility=hidden -pthread \
-        -ffunction-sections -fdata-sections -fno-strict-aliasing -fno-math-errno -fno-plt -MMD -MP $(WARN)
+        -ffunction-sections -fdata-sections -fno-strict-aliasing -fno-math-errno -ffp-contract=off -MMD -MP $(WARN)
 BASE_LDFLAGS := -pthread -Wl,--gc-sections -Wl,--as-needed -Wl,--hash-style=gnu
 
 CC_release := $(CC)
@@ -112,7 +112,7 @@ all: build/release/libtsf.a $(call bins,release) ## all: the library and the pro
 
 help: ## help: this list
 	@sed -n 's/^[a-z].*## \([a-z-]*\): \(.*\)/  \1\t\2/p' Makefile | expand -t 24
-	@echo; echo "Variables: CC CFLAGS PREFIX DESTDIR VARIANT-free; WERROR=1, LTO=1, V=1, UNIT='name...', SQL=, CONFORMANCE=, FUZZ_SECONDS=" | sed 's/ VARIANT-free//'
+	@echo; echo "Variables: CC CFLAGS PREFIX DESTDIR JOBS UNIT='name...' SQL CONFORMANCE FUZZ_SECONDS, WERROR=1 LTO=1 V=1"
 
 deps: ## deps: install the Debian packages that building and checking need
 	$(Q)mkdir -p build && sh tests/deps.sh install build test && touch build/deps-build build/deps-test
@@ -207,10 +207,10 @@ lint: build/deps-test build/release/libtsf.a ## lint: layering, exported names, 
 	$(Q)CC="$(CC)" CLANG="$(CLANG)" TSF_CFLAGS="$(TSF_CFLAGS)" sh tests/lint.sh
 
 bench: build/deps-test all $(call tools,release) ## bench: timings beside DuckDB
-	$(Q)BUILD="$(CURDIR)/build/release" PATH="$(CURDIR)/build/release/bin:$$PATH" tests/bench/run.sh $(BENCH)
+	$(Q)BUILD="$(CURDIR)/build/release" BIN="$(CURDIR)/build/release/bin" tests/bench/run.sh $(BENCH)
 
 demo: build/deps-demo all $(call tooldir,release,bench) ## demo: logs and spans through the whole pipeline, with comments
-	$(Q)BUILD="$(CURDIR)/build/release" PATH="$(CURDIR)/build/release/bin:$$PATH" tests/demo.sh
+	$(Q)BUILD="$(CURDIR)/build/release" BIN="$(CURDIR)/build/release/bin" PATH="$(CURDIR)/build/release/bin:$$PATH" tests/demo.sh
 
 # ---- install --------------------------------------------------------------------------------------
 
