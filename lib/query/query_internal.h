@@ -21,7 +21,8 @@ enum query_expr_kind {
     QUERY_IS_TRUE,  /* IS [NOT] TRUE / FALSE / UNKNOWN: which in value.u.i64 (0 true, 1 false, 2 unknown), negated */
     QUERY_CASE,     /* args: when1, then1, when2, then2, ..., else (always there, maybe NULL const); lazy */
     QUERY_COALESCE, /* lazy */
-    QUERY_IN,       /* args[0] IN (args[1..]) all constants of one type: hashed; negated; NULL rules of SQL */
+    QUERY_IN,       /* args[0] IN (args[1..]) all constants of one type: hashed; negated; NULL rules of SQL. With
+                       subquery set, args has one entry and the executor appends the subquery's values (see QUERY_SUBQUERY) */
     QUERY_AGG_REF,  /* during binding only: becomes QUERY_COLUMN of the aggregate's output */
     QUERY_DISTINCT_FROM, /* args[0] IS [NOT: negated] DISTINCT FROM args[1] */
     QUERY_SUBQUERY, /* scalar subquery not yet run; the executor turns it into QUERY_CONST (uncorrelated) */
@@ -29,6 +30,7 @@ enum query_expr_kind {
 
 struct query_function;
 struct query_node;
+struct table_env;
 struct query_expr {
     enum query_expr_kind kind;
     const struct tsf_type *type;
@@ -42,6 +44,19 @@ struct query_expr {
     int location;                    /* byte in the SQL text, -1 */
     uint32_t id;                     /* unique in the statement: index of per-worker evaluator state (caches) */
 };
+
+/*
+ * Names that the binder hands to query_resolve for syntax that is no plain function call or operator:
+ *   "greatest", "least"      args already of one type, variadic
+ *   "array"                  ARRAY[a, b] with elements that are not constants, args of one type -> list (constants become QUERY_CONST)
+ *   "array_subscript"        (list, bigint) 1-based, NULL outside
+ *   "array_contains"         (list, element): element = ANY (list), NULL rules of SQL
+ *   "extract", "timezone", "position", "substring", "overlay", "btrim", "ltrim", "rtrim", "like_escape", "similar_to_escape",
+ *   "date_trunc", ...        as PostgreSQL's grammar names them, args in its order (position(string, substring), timezone(zone, time))
+ *   "-" with one arg         negation. "now" for current_timestamp; "localtimestamp", "current_date", "current_time" by name
+ *   LIKE "~~", ILIKE "~~*", regular expressions "~", "~*"; their negations arrive as QUERY_NOT over these
+ * "<>" arrives as such ("!=" never). NULL literals are QUERY_CONST of type &query_unknown with value.is_null.
+ */
 
 /* Evaluator: one per worker and expression list; caches dictionary results, compiled patterns, hash sets. */
 struct query_eval {
@@ -208,6 +223,7 @@ struct query_node {
     union {
         struct {
             struct query_table *table;
+            const char *name;         /* for EXPLAIN */
             int *fields;              /* per output column: field of the table's schema */
             int n_conjuncts;
             struct query_expr **conjuncts; /* booleans over the output columns; all must be true */
@@ -221,13 +237,14 @@ struct query_node {
             int64_t n_rows;
             struct query_expr ***rows; /* [row][column] constants */
         } values;
-        struct { struct query_expr *predicate; } filter;
+        struct { struct query_expr *predicate; } filter; /* an AND of conjuncts, or one */
         struct { struct query_expr **exprs; } project;
         struct {
             int n_keys;
             struct query_expr **keys;     /* over the input; output columns: keys then aggregates */
             int n_aggs;
             struct query_agg_call *aggs;
+            bool from_statistics;         /* no keys, over a scan: try query_table_meta_answer first */
         } aggregate;
         struct {
             int n_keys;
@@ -249,6 +266,20 @@ struct query_plan {
     int64_t now_us;
     int n_output;            /* leading columns of root that the user sees; the rest are sort helpers */
 };
+
+/* ---- building and rewriting expressions (query_bind_tree.c) -------------------------------------------------- */
+
+/* NULL when memory is out. args are not copied. */
+struct query_expr *query_expr_new(enum query_expr_kind kind, const struct tsf_type *type, int n_args, struct query_expr **args,
+                                  int location, uint32_t *next_id, struct tsf_arena *a);
+struct query_expr *query_expr_const(const struct tsf_value *v, int location, uint32_t *next_id, struct tsf_arena *a);
+bool query_expr_equal(const struct query_expr *a, const struct query_expr *b);
+/* Deep copy with new ids; columns[i] is the new number of column i (NULL = unchanged). */
+struct query_expr *query_expr_copy(const struct query_expr *e, const int *columns, uint32_t *next_id, struct tsf_arena *a);
+/* used[i] = true for every column that e reads. */
+void query_expr_columns(const struct query_expr *e, bool *used);
+/* SQL text of an expression, for EXPLAIN; names: columns of the input, NULL = $0. */
+enum tsf_err query_expr_text(const struct query_expr *e, const struct query_column *names, struct tsf_buf *out, struct tsf_error *err);
 
 /* ---- tables (query_scan.c) --------------------------------------------------------------------------------- */
 
@@ -279,14 +310,26 @@ enum tsf_err query_exec(struct query_exec_context *cx, const struct query_plan *
 enum tsf_err query_optimize(struct query_session *s, struct query_plan *plan, struct tsf_arena *a, struct tsf_error *err);
 enum tsf_err query_explain(const struct query_plan *plan, bool analyze, struct tsf_buf *out, struct tsf_error *err);
 
+/* What the binder needs to know of a table. */
+struct query_table_info {
+    struct query_table *table;
+    const struct tsf_schema *schema;
+    int tenant_field;
+};
+
 struct query_session {
     struct query_options opts;
-    struct tsf_pool *pool;
+    struct tsf_pool *pool;         /* made on first use: query_session_pool */
     struct tsf_arena arena;        /* session life */
     struct tsf_arena stmt;         /* statement life */
     struct query_table *tables;    /* opened in this statement */
-    struct query_catalog *catalog; /* table room's environment: warehouse, data dir, cache handle */
+    struct table_env *env;         /* opened on first use: query_session_env */
     int64_t memory_limit;
+    /* Tests and fuzzing: tables that are not there. NULL = query_table_open. */
+    enum tsf_err (*lookup)(struct query_session *s, struct tsf_str name, struct query_table_info *out, struct tsf_error *err);
 };
+/* Warehouse and data directory; "SELECT 1" never opens them. */
+enum tsf_err query_session_env(struct query_session *s, struct table_env **out, struct tsf_error *err);
+enum tsf_err query_session_pool(struct query_session *s, struct tsf_pool **out, struct tsf_error *err);
 
 #endif
