@@ -196,7 +196,7 @@ void tsf_bits_copy(uint64_t *dst, int64_t dst_first, const uint64_t *src, int64_
 #define TSF_US_PER_DAY 86400000000LL
 int64_t tsf_now_us(void);       /* wall clock, microseconds since 1970 UTC; TSF_NOW (RFC 3339) fixes it for tests */
 int64_t tsf_monotonic_ns(void);
-/* Proleptic Gregorian. days since 1970-01-01. month 1..12. */
+/* Proleptic Gregorian. days since 1970-01-01, at most what int64_t holds. month 1..12. */
 int64_t tsf_days_from_civil(int64_t year, int month, int day);
 void tsf_civil_from_days(int64_t days, int64_t *year_out, int *month_out, int *day_out);
 /*

@@ -105,7 +105,7 @@ enum tsf_err tsf_buf_append_le64(struct tsf_buf *b, uint64_t v, struct tsf_error
     return tsf_buf_append(b, bytes, sizeof(bytes), err);
 }
 
-/* Bytes of room at data + len, the NUL that cstr or printf may need beyond the ceiling included. */
+/* Room for n bytes and a NUL. The NUL may lie beyond the ceiling; then cap does not count it, so len cannot get there. */
 static bool buf_room_for_nul(struct tsf_buf *b, size_t n)
 {
     uint8_t *data;
@@ -116,7 +116,7 @@ static bool buf_room_for_nul(struct tsf_buf *b, size_t n)
     if (data == NULL)
         return false;
     b->data = data;
-    b->cap = b->len + n + 1;
+    b->cap = TSF_MIN(b->len + n + 1, TSF_MAX(b->max != 0 ? b->max : BUF_MAX_DEFAULT, b->len + n));
     return true;
 }
 

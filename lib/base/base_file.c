@@ -17,6 +17,7 @@
 #define DIR_MODE 0700
 #define FILE_MODE 0600
 #define TMP_PREFIX ".tmp-"
+#define UUID_SIZE 37
 #define LOCK_POLL_MIN_US 1000
 #define LOCK_POLL_MAX_US 20000
 
@@ -221,7 +222,9 @@ static int newfile_create(const char *tmp_path)
 enum tsf_err tsf_newfile_open(struct tsf_newfile *f, const char *path, struct tsf_error *err)
 {
     size_t dir_len = dir_part_len(path), len = strlen(path);
-    char uuid[37], *dir;
+    size_t tmp_size = dir_len + 1 + sizeof(TMP_PREFIX) + UUID_SIZE;
+    char uuid[UUID_SIZE], *dir;
+    const char *slash;
     enum tsf_err rc;
 
     *f = (struct tsf_newfile)TSF_NEWFILE_INIT;
@@ -229,12 +232,13 @@ enum tsf_err tsf_newfile_open(struct tsf_newfile *f, const char *path, struct ts
         return tsf_fail(err, TSF_ERR_INVALID, "not a file name: \"%s\"", path);
     tsf_uuid4(uuid);
     f->path = strdup(path);
-    f->tmp_path = malloc(dir_len + 1 + sizeof(TMP_PREFIX) + sizeof(uuid));
+    f->tmp_path = malloc(tmp_size);
     if (f->path == NULL || f->tmp_path == NULL) {
         rc = tsf_fail_nomem(err);
         goto fail;
     }
-    sprintf(f->tmp_path, "%.*s%s" TMP_PREFIX "%s", (int)dir_len, path, dir_len > 1 ? "/" : "", uuid);
+    slash = dir_len > 0 && path[dir_len - 1] != '/' ? "/" : "";
+    snprintf(f->tmp_path, tmp_size, "%.*s%s" TMP_PREFIX "%s", (int)dir_len, path, slash, uuid);
     f->fd = newfile_create(f->tmp_path);
     if (f->fd < 0 && errno == ENOENT && dir_len > 0) {
         if ((dir = strndup(path, dir_len)) == NULL) {

@@ -229,11 +229,15 @@ static void pool_unlist_job(struct tsf_pool *p, struct job *j)
 
 static enum tsf_err run_serially(int worker, int64_t n_tasks, tsf_task_fn *fn, void *ctx, struct tsf_error *err)
 {
+    bool clean = err != NULL && err->code == TSF_OK;
     enum tsf_err rc;
 
-    for (int64_t task = 0; task < n_tasks; task++)
+    for (int64_t task = 0; task < n_tasks; task++) {
         if ((rc = tsf_cancel_check(err)) != TSF_OK || (rc = fn(ctx, task, worker, err)) != TSF_OK)
             return rc;
+        if (clean && TSF_UNLIKELY(err->code != TSF_OK)) /* a failure the task got over */
+            tsf_error_reset(err);
+    }
     return TSF_OK;
 }
 

@@ -59,24 +59,26 @@ static inline int64_t floor_div(int64_t a, int64_t b)
 
 int64_t tsf_days_from_civil(int64_t year, int month, int day)
 {
-    int64_t y = year - (month <= 2), era, days;
+    int64_t y, era;
     int yoe, doy, doe;
+    __int128 days;
 
+    year = TSF_MAX(TSF_MIN(year, INT64_MAX / 16), INT64_MIN / 16); /* days are out of range far before */
+    y = year - (month <= 2);
     era = floor_div(y, 400);
     yoe = (int)(y - era * 400);
     doy = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
     doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
-    if (__builtin_mul_overflow(era, (int64_t)ERA_DAYS, &days) ||
-        __builtin_add_overflow(days, (int64_t)doe - EPOCH_DAY, &days))
-        return year < 0 ? INT64_MIN : INT64_MAX;
-    return days;
+    days = (__int128)era * ERA_DAYS + doe - EPOCH_DAY;
+    return days < INT64_MIN ? INT64_MIN : days > INT64_MAX ? INT64_MAX : (int64_t)days;
 }
 
 void tsf_civil_from_days(int64_t days, int64_t *year_out, int *month_out, int *day_out)
 {
     int64_t era = floor_div(days, ERA_DAYS);
-    int doe = (int)(days - era * ERA_DAYS) + EPOCH_DAY % ERA_DAYS, yoe, doy, mp;
+    int rest = (int)(days % ERA_DAYS), doe, yoe, doy, mp;
 
+    doe = rest + (rest < 0 ? ERA_DAYS : 0) + EPOCH_DAY % ERA_DAYS;
     era += EPOCH_DAY / ERA_DAYS; /* the shift is made after dividing: no overflow at the ends */
     if (doe >= ERA_DAYS) {
         doe -= ERA_DAYS;
@@ -286,6 +288,35 @@ static bool time_parse_slow(struct tsf_str s, int64_t *us_out, bool *has_zone_ou
 #define SWAR_CLOCK_LIMIT 0x76767f7676007676ULL
 
 /*
+ * The fraction whose digits begin at p, when at least eight bytes of text lie before end: its digits, counted by the
+ * same check, are moved to the top six bytes of a word (so missing ones read as trailing zeros) and folded pairwise.
+ */
+static inline const char *fraction_parse_fast(const char *p, const char *end, int *us)
+{
+    size_t left = (size_t)(end - p), n;
+    uint64_t w, bad;
+
+    if (left == 0)
+        return NULL;
+    w = left >= 8 ? tsf_le64_get(p) : tsf_le64_get(end - 8) >> (8 * (8 - left));
+    w ^= 0x3030303030303030ULL;
+    bad = (w | (w + 0x7676767676767676ULL)) & SWAR_HIGH;
+    n = bad != 0 ? (size_t)__builtin_ctzll(bad) >> 3 : 8;
+    if (n == 0)
+        return NULL;
+    w &= n >= 6 ? 0xffffffffffffULL : (1ULL << (8 * n)) - 1;
+    w <<= 16;
+    w = w * 10 + (w >> 8); /* pairs in bytes 0, 2, 4, 6 */
+    *us = (int)((((w & 0x000000ff000000ffULL) * (100 + (1000000ULL << 32))) +
+                 (((w >> 16) & 0x000000ff000000ffULL) * (1 + (10000ULL << 32)))) >>
+                32);
+    p += n;
+    while (n >= 8 && p < end && digit_at(p) <= 9)
+        p++;
+    return p;
+}
+
+/*
  * The form that machines write, "YYYY-MM-DDTHH:MM:SS[.fff]Z" and the same with a blank or another zone, is checked and
  * read sixteen bytes at once: xor leaves digit values, one addition checks all of them, a multiply-add pairs them.
  * All else, and all that fails a range here, takes the slow way, which also decides about 24:00 and second 60.
@@ -321,7 +352,7 @@ bool tsf_time_parse(struct tsf_str s, int64_t *us_out, bool *has_zone_out)
         (day > 28 && (int)day > days_of_month((int64_t)year, (int)month)))
         return time_parse_slow(s, us_out, has_zone_out);
     p += 19;
-    if (*p == '.' && (p = fraction_parse(p, s.data + s.len, &us)) == NULL)
+    if (*p == '.' && (p = fraction_parse_fast(p + 1, s.data + s.len, &us)) == NULL)
         return false;
     if (TSF_UNLIKELY(!(p + 1 == s.data + s.len && *p == 'Z')) &&
         !zone_parse(p, s.data + s.len, &offset_s, &has_zone))
@@ -363,9 +394,9 @@ static char *put_date(char *out, int64_t days)
         out = put2(out, (int)year / 100);
         out = put2(out, (int)year % 100);
     } else if (year > 9999) {
-        out += sprintf(out, "%lld", (long long)year);
+        out += snprintf(out, 20, "%lld", (long long)year);
     } else {
-        out += sprintf(out, "%c%04lld", year == 0 ? '+' : '-', (long long)-year);
+        out += snprintf(out, 20, "%c%04lld", year == 0 ? '+' : '-', (long long)-year);
     }
     *out++ = '-';
     out = put2(out, month);
@@ -373,14 +404,35 @@ static char *put_date(char *out, int64_t days)
     return put2(out, day);
 }
 
+/* ".123": digits of a fraction 0..999999, or as many as it needs when digits < 0. */
+static char *put_fraction(char *out, int us, int digits)
+{
+    int n = digits < 0 ? 6 : TSF_MIN(digits, 6);
+
+    if (digits < 0 && us == 0)
+        return out;
+    for (int i = n; i < 6; i++)
+        us /= 10;
+    for (; digits < 0 && us % 10 == 0; n--)
+        us /= 10;
+    if (n == 0)
+        return out;
+    out[0] = '.';
+    for (int i = n; i > 0; i--) {
+        out[i] = (char)('0' + us % 10);
+        us /= 10;
+    }
+    return out + n + 1;
+}
+
 size_t tsf_time_format(int64_t us, int digits, const char *zone_suffix, char sep, char *out)
 {
     int64_t days = floor_div(us, TSF_US_PER_DAY);
-    /* us - days * day overflows near INT64_MIN in signed arithmetic only */
+    /* days * day can lie below INT64_MIN although the difference is small: subtract without sign */
     int64_t rest = (int64_t)((uint64_t)us - (uint64_t)days * (uint64_t)TSF_US_PER_DAY);
-    int sec = (int)(rest / TSF_US_PER_SEC), frac = (int)(rest % TSF_US_PER_SEC);
+    int sec = (int)(rest / TSF_US_PER_SEC);
+    size_t suffix_len = zone_suffix != NULL ? strlen(zone_suffix) : 0;
     char *p = put_date(out, days);
-    size_t suffix_len = zone_suffix != NULL ? strlen(zone_suffix) : 0, room;
 
     *p++ = sep;
     p = put2(p, sec / 3600);
@@ -388,30 +440,8 @@ size_t tsf_time_format(int64_t us, int digits, const char *zone_suffix, char sep
     p = put2(p, sec / 60 % 60);
     *p++ = ':';
     p = put2(p, sec % 60);
-    if (digits < 0)
-        digits = frac == 0 ? 0 : 6;
-    else
-        goto fixed;
-    while (digits > 0 && frac % 10 == 0) {
-        frac /= 10;
-        digits--;
-    }
-    goto put;
-fixed:
-    digits = TSF_MIN(digits, 6);
-    for (int i = digits; i < 6; i++)
-        frac /= 10;
-put:
-    if (digits > 0) {
-        *p = '.';
-        for (int i = digits; i > 0; i--) {
-            p[i] = (char)('0' + frac % 10);
-            frac /= 10;
-        }
-        p += digits + 1;
-    }
-    room = (size_t)(out + TSF_TIME_MAX - 1 - p);
-    suffix_len = TSF_MIN(suffix_len, room);
+    p = put_fraction(p, (int)(rest % TSF_US_PER_SEC), digits);
+    suffix_len = TSF_MIN(suffix_len, (size_t)(out + TSF_TIME_MAX - 1 - p));
     if (suffix_len > 0)
         memcpy(p, zone_suffix, suffix_len);
     p += suffix_len;
