@@ -83,6 +83,7 @@ struct parquet_chunk {
     int64_t start, length;              /* byte range of the whole chunk in the file */
     int64_t column_index_offset, offset_index_offset, bloom_offset; /* -1: none */
     int32_t column_index_length, offset_index_length, bloom_length; /* bloom_length -1: not said */
+    bool dictionary_only;               /* all data pages are dictionary-coded, as far as the metadata tells */
     struct parquet_stats stats;
 };
 

@@ -85,6 +85,8 @@ void parquet_codec_release(struct parquet_codec_state *s);
 /* dst[0..dst_n) must come out exactly full, else TSF_ERR_FORMAT. */
 enum tsf_err parquet_decompress(struct parquet_codec_state *s, int codec, const void *src, size_t src_n, void *dst,
                                 size_t dst_n, struct tsf_error *err);
+/* Before dst_n bytes are allocated: can src decompress to that much at all? */
+enum tsf_err parquet_codec_plausible(int codec, const void *src, size_t src_n, size_t dst_n, struct tsf_error *err);
 /* Appends to out. zstd, snappy, gzip, lz4_raw, uncompressed; level 0 = the codec's default. */
 enum tsf_err parquet_compress(struct parquet_codec_state *s, int codec, int level, const void *src, size_t n,
                               struct tsf_buf *out, struct tsf_error *err);
