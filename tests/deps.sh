@@ -7,15 +7,14 @@
 set -u
 mode=$1
 shift
-want="gcc make pkg-config libc6-dev libarchive-dev libcurl4-openssl-dev libzstd-dev libjansson-dev libpg-query-dev
+want="gcc make pkg-config libc6-dev libstdc++-12-dev libarchive-dev libcurl4-openssl-dev libzstd-dev libjansson-dev libpg-query-dev
     libprotobuf-c-dev zlib1g-dev liblz4-dev libsnappy-dev libbrotli-dev libxxhash-dev libroaring-dev liblmdb-dev
     libpcre2-dev libutf8proc-dev"
 for list; do
     case $list in
     build) ;;
     demo) want="$want jq" ;;
-    test) want="$want bats libcmocka-dev clang llvm libclang-rt-14-dev jq mandoc shellcheck python3 python3-venv gzip xz-utils
-        zstd bsdextrautils procps" ;;
+    test) want="$want bats libcmocka-dev clang llvm libclang-rt-14-dev jq mandoc shellcheck python3 python3-venv xz-utils zstd" ;;
     *) echo "deps: no list $list" >&2; exit 2 ;;
     esac
 done

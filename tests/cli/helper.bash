@@ -5,7 +5,7 @@
 #
 # Each test then runs in its own empty directory, with a data directory and a warehouse of its own, no TSF_* or AWS_*
 # from outside, and the built programs first on PATH.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # status, output and stderr are set by run
 
 bats_require_minimum_version 1.5.0
 
@@ -52,7 +52,7 @@ runs() {
 show() {
     echo "\$ $*"
     printf '%s\n' "$output" | sed 's/^/  out: /'
-    # shellcheck disable=SC2154 # set by run --separate-stderr
+
     printf '%s\n' "$stderr" | sed 's/^/  err: /'
 }
 
