@@ -65,7 +65,7 @@ static enum tsf_err segment_open(struct wal_view *v, const char *name, struct vi
     }
     if ((rc = tsf_source_file(&s->src, s->path, err)) != TSF_OK)
         goto done;
-    if (s->src.size && !(s->p = s->src.ops->view(s->src.ctx, 0, (size_t)s->src.size)))
+    if (s->src.size && !(s->p = tsf_source_view(&s->src, 0, (size_t)s->src.size)))
         rc = tsf_fail(err, TSF_ERR_IO, "%s: cannot be mapped", s->path);
     s->limit = s->src.size;
 done:

@@ -194,7 +194,7 @@ static enum tsf_err tail_of(const struct wal_topic *t, const char *name, struct 
     *out = (struct tail){ .cut = -1 };
     if ((rc = wal_topic_path(t, name, &path, err)) != TSF_OK || (rc = tsf_source_file(&src, (const char *)path.data, err)) != TSF_OK)
         goto done;
-    const uint8_t *p = src.size ? src.ops->view(src.ctx, 0, (size_t)src.size) : NULL;
+    const uint8_t *p = src.size ? tsf_source_view(&src, 0, (size_t)src.size) : NULL;
     if (src.size && !p) {
         rc = tsf_fail(err, TSF_ERR_IO, "%s: cannot be mapped", (const char *)path.data);
         goto done;
