@@ -12,8 +12,10 @@
 # Result: an aligned table on stdout, and build/bench/bench.tsv. ratio is tsf / DuckDB: below 1 is faster.
 #
 # Environment: BIN (folder of the tsf programs), THREADS (2), RUNS (5, per query), LOAD_RUNS (3; 1 from 5M rows),
-# STEPS ("load query start compact"), ONLY (a pattern for queries), BENCH_DIR (where the data goes, default
-# build/bench/data), KEEP=1 (leave the data there), TSF_BENCH_STRICT=1 (exit 1 when answers differ or a run failed).
+# STEPS ("load query start compact"), ONLY (a pattern for queries), LIMIT (300 seconds, then a query has failed),
+# COMPACT_LEVEL (9, DuckDB's zstd level in compact, the one of tsf-compact --full), BENCH_DIR (where the data goes,
+# default build/bench/data), KEEP=1 (leave the data there), TSF_BENCH_STRICT=1 (exit 1 when answers differ or a run
+# failed).
 # What is missing, DuckDB or a tsf program, is left out with a word.
 set -u
 export LC_ALL=C TZ=UTC
@@ -223,17 +225,21 @@ bench_query() {
         printf '%s\n' "${cmd//@T@/$table}" >"$work/duck.sql"
         rm -f "$t".* "$work"/answer.*
         note=
-        if [ -n "$bin" ]; then
-            "$bin/tsf-query" --format csv -f "$work/tsf.sql" >"$work/answer.tsf" 2>>"$log" || note="no answer"
-        fi
-        [ -n "$duck" ] && "$duck" --csv -f "$work/duck.sql" >"$work/answer.duck" 2>>"$log"
-        if [ -n "$bin" ] && [ -z "$note" ] && [ -n "$duck" ]; then
-            compare "$name" "${tolerance:-1e-9}"
-        fi
         local commands=()
-        [ -n "$bin" ] && commands+=("$bin/tsf-query" --format csv -f "$work/tsf.sql")
-        [ -n "$bin" ] && [ -n "$duck" ] && commands+=(::)
-        [ -n "$duck" ] && commands+=("$duck" --threads "$threads" -f "$work/duck.sql")
+        if [ -n "$bin" ]; then
+            commands=("$bin/tsf-query" --format csv -f "$work/tsf.sql")
+            echo "-- $name" >>"$log"
+            if ! timeout "${LIMIT:-300}" "${commands[@]}" >"$work/answer.tsf" 2>>"$log"; then
+                note="no answer"
+                commands=(/bin/false) # a failed run in the table, without waiting for more of them
+            fi
+        fi
+        if [ -n "$duck" ]; then
+            "$duck" --csv -f "$work/duck.sql" >"$work/answer.duck" 2>>"$log"
+            [ -n "$bin" ] && [ -z "$note" ] && compare "$name" "${tolerance:-1e-9}"
+            [ -n "$bin" ] && commands+=(::)
+            commands+=("$duck" --threads "$threads" -f "$work/duck.sql")
+        fi
         "$out/timeit" -n "$runs" -w 1 -- "${commands[@]}" >"$t.all" 2>>"$log"
         : >"$t.tsf"
         : >"$t.duck"
@@ -302,7 +308,7 @@ bench_compact() {
         fi
         if [ -n "$duck" ]; then
             rm -rf "$work/duckmerged"
-            fill "$here/duckdb_merge.sql" "$table" "$work/duckmerged" 9 >"$work/merge.sql"
+            fill "$here/duckdb_merge.sql" "$table" "$work/duckmerged" "${COMPACT_LEVEL:-9}" >"$work/merge.sql"
             sync
             timed "$t.duck" "$duck" --threads "$threads" -f "$work/merge.sql"
         fi
