@@ -12,7 +12,8 @@
  *   column_sort.c     sort permutations and row comparison
  *   column_hash.c     hashes of vectors
  *   column_decimal.c  128-bit decimals
- *   column_codec.c    batches as bytes (WAL records, spill files)
+ *   column_codec.c    batches to bytes (WAL records, spill files)
+ *   column_decode.c   and back
  *
  * Layout is near Arrow's. A vector borrows all that it points to; an arena or a builder owns it.
  */
@@ -339,10 +340,11 @@ bool tsf_vector_rows_equal(const struct tsf_vector *a, int64_t i, const struct t
 /*
  * Self-contained, fast columnar encoding for WAL records and spill files: per column a tag, validity, values (byte widths cut
  * to the range; dictionary when it pays; strings as lengths and bytes). Not compressed: the caller may compress.
- * Format version is the first byte. Decoding checks everything and never trusts a length.
+ * Format version is the first byte. Decoding checks everything and never trusts a length. Only the rows of sel are written.
+ * A batch may have at most 64 Mi rows.
  */
 enum tsf_err tsf_batch_encode(const struct tsf_batch *b, struct tsf_buf *out, struct tsf_error *err);
-/* types: expected column types (NULL = take them from the bytes). Vectors live in the arena or borrow from bytes. */
+/* Types come from the bytes: compare them with what you expect. Vectors live in the arena; long strings borrow from p. */
 enum tsf_err tsf_batch_decode(const void *p, size_t n, struct tsf_arena *a, struct tsf_batch *out, struct tsf_error *err);
 
 #endif

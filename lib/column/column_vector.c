@@ -125,7 +125,7 @@ enum tsf_err tsf_vector_slice(const struct tsf_vector *v, int64_t first, int64_t
     }
     if (v->values)
         r.values = (const char *)v->values + first * (v->shape == TSF_DICTIONARY ? 4 : tsf_type_width(v->type));
-    if (v->type->id == TSF_TYPE_STRUCT && (rc = children_slice(v, first, n, a, &r, err)) != TSF_OK)
+    if (v->shape == TSF_FLAT && v->type->id == TSF_TYPE_STRUCT && (rc = children_slice(v, first, n, a, &r, err)) != TSF_OK)
         return rc;
     *out = r;
     return TSF_OK;
