@@ -15,7 +15,8 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .SUFFIXES:
-MAKEFLAGS += --no-builtin-rules
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+MAKEFLAGS += --no-builtin-rules -j$(JOBS)
 ifeq ($(origin CC),default)
 CC := gcc
 endif
@@ -29,7 +30,6 @@ BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
 DATADIR ?= $(PREFIX)/share
 CFLAGS ?= -O3 -g
-JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 FUZZ_SECONDS ?= 60
 SQL ?= tests/sql
 CONFORMANCE ?= $(firstword $(wildcard ../shared/conformance ../../shared/conformance) ../shared/conformance)
