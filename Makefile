@@ -97,15 +97,18 @@ FUZZERS := $(patsubst %.c,build/fuzz/%,$(FUZZ_SRC))
 
 NO_BUILD := help clean deps uninstall distclean
 GOALS := $(or $(MAKECMDGOALS),all)
-INSTALLS := $(filter check check-% demo bench fuzz asan deps,$(GOALS))
+NEED := $(or $(if $(filter check check-% fuzz lint,$(GOALS)),test),$(if $(filter demo bench,$(GOALS)),demo),build)
+INSTALLS := $(filter check check-% demo bench fuzz lint,$(GOALS))
 ifneq ($(filter-out $(NO_BUILD),$(GOALS)),)
 include build/config.mk
 endif
 
-build/config.mk: tests/configure.sh tests/deps.sh | build/deps-build
+build/config.mk: tests/configure.sh tests/deps.sh | build/deps-$(NEED)
 	$(Q)mkdir -p build && CC="$(CC)" sh tests/configure.sh >$@.tmp && mv $@.tmp $@
 
 # Stamps: the packages of that list were there. Goals that run things install what is missing, plain builds only tell.
+# Each list holds the ones before it (build, demo, test); being needed by an included file, the packages are there
+# before anything is compiled.
 build/deps-%: tests/deps.sh
 	$(Q)mkdir -p build && sh tests/deps.sh $(if $(INSTALLS),install,list) $* && touch $@
 
@@ -118,7 +121,7 @@ help: ## help: this list
 	@echo; echo "Variables: CC CFLAGS PREFIX DESTDIR JOBS UNIT='name...' SQL CONFORMANCE FUZZ_SECONDS, WERROR=1 LTO=1 V=1"
 
 deps: ## deps: install the Debian packages that building and checking need
-	$(Q)mkdir -p build && sh tests/deps.sh install build test && touch build/deps-build build/deps-test
+	$(Q)mkdir -p build && sh tests/deps.sh install test && touch build/deps-build build/deps-test
 
 asan: build/asan/libtsf.a $(call bins,asan) ## asan: library and programs under address and undefined sanitizers
 
@@ -176,48 +179,48 @@ c_fault = $(patsubst %,fault:%,$(sort $(wildcard tests/fault/*_test.sh)) $(filte
 c_replay = $(patsubst %,replay:%,$(call replays,$(1)))
 CHECK_BUILD = all $(call units,release) $(call tools,release) $(call replays,release)
 
-check: build/deps-test $(CHECK_BUILD) ## check: every test; ends with "N passed, N failed, N skipped"
+check: $(CHECK_BUILD) ## check: every test; ends with "N passed, N failed, N skipped"
 	$(Q)$(RUN) $(c_fault) $(c_conf) $(c_interop) $(c_cli) $(c_sql) $(call c_replay,release) $(call c_unit,release)
 
-check-unit: build/deps-test $(call units,release) ## check-unit: the C unit tests (UNIT=name picks some)
+check-unit: $(call units,release) ## check-unit: the C unit tests (UNIT=name picks some)
 	$(Q)$(RUN) $(call c_unit,release)
 
-check-cli: build/deps-test all $(call tools,release) ## check-cli: the programs from outside, with bats
+check-cli: all $(call tools,release) ## check-cli: the programs from outside, with bats
 	$(Q)$(RUN) $(c_cli)
 
-check-sql: build/deps-test all $(call tooldir,release,sql) ## check-sql: sqllogictest files (SQL=file or folder)
+check-sql: all $(call tooldir,release,sql) ## check-sql: sqllogictest files (SQL=file or folder)
 	$(Q)$(RUN) $(c_sql)
 
-check-conformance: build/deps-test all $(call tooldir,release,conformance) ## check-conformance: other projects' files (CONFORMANCE=folder)
+check-conformance: all $(call tooldir,release,conformance) ## check-conformance: other projects' files (CONFORMANCE=folder)
 	$(Q)$(RUN) $(c_conf)
 
-check-interop: build/deps-test all $(call tools,release) ## check-interop: other readers on our tables
+check-interop: all $(call tools,release) ## check-interop: other readers on our tables
 	$(Q)$(RUN) $(c_interop)
 
-check-fault: build/deps-test all $(call tools,release) ## check-fault: kill -9, lost writes, failing stores
+check-fault: all $(call tools,release) ## check-fault: kill -9, lost writes, failing stores
 	$(Q)$(RUN) $(c_fault)
 
-check-fuzz-replay: build/deps-test $(call replays,release) ## check-fuzz-replay: fuzz corpora through a plain main
+check-fuzz-replay: $(call replays,release) ## check-fuzz-replay: fuzz corpora through a plain main
 	$(Q)$(RUN) $(call c_replay,release)
 
-check-asan: build/deps-test $(call units,asan) $(call replays,asan) ## check-asan: unit tests and fuzz corpora under ASan and UBSan
+check-asan: $(call units,asan) $(call replays,asan) ## check-asan: unit tests and fuzz corpora under ASan and UBSan
 	$(Q)$(subst build/release",build/asan",$(RUN)) $(call c_unit,asan) $(call c_replay,asan)
 
 TSAN_UNITS = $(filter build/tsan/tests/unit/base_% build/tsan/tests/unit/cache_% build/tsan/tests/unit/wal_% \
         build/tsan/tests/unit/query_% build/tsan/tests/unit/parquet_write%,$(call units,tsan))
-check-tsan: build/deps-test $(TSAN_UNITS) ## check-tsan: unit tests of the rooms with threads, under TSan
+check-tsan: $(TSAN_UNITS) ## check-tsan: unit tests of the rooms with threads, under TSan
 	$(Q)$(subst build/release",build/tsan",$(RUN)) $(patsubst %,unit:%,$(TSAN_UNITS))
 
-fuzz: build/deps-test $(FUZZERS) ## fuzz: each libFuzzer target for FUZZ_SECONDS under ASan and UBSan
+fuzz: $(FUZZERS) ## fuzz: each libFuzzer target for FUZZ_SECONDS under ASan and UBSan
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) $(subst build/release",build/fuzz",$(RUN)) $(FUZZERS:%=fuzz:%)
 
-lint: build/deps-test build/release/libtsf.a ## lint: layering, exported names, headers, banned calls, scripts, man pages
+lint: build/release/libtsf.a ## lint: layering, exported names, headers, banned calls, scripts, man pages
 	$(Q)CC="$(CC)" CLANG="$(CLANG)" TSF_CFLAGS="$(TSF_CFLAGS)" sh tests/lint.sh
 
-bench: build/deps-test all $(call tools,release) ## bench: timings beside DuckDB
+bench: all $(call tools,release) ## bench: timings beside DuckDB
 	$(Q)BUILD="$(CURDIR)/build/release" BIN="$(CURDIR)/build/release/bin" tests/bench/run.sh $(BENCH)
 
-demo: build/deps-demo all $(call tooldir,release,bench) ## demo: logs and spans through the whole pipeline, with comments
+demo: all $(call tooldir,release,bench) ## demo: logs and spans through the whole pipeline, with comments
 	$(Q)BUILD="$(CURDIR)/build/release" BIN="$(CURDIR)/build/release/bin" PATH="$(CURDIR)/build/release/bin:$$PATH" tests/demo.sh
 
 # ---- install --------------------------------------------------------------------------------------

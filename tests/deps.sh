@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh list|install LIST...: are the Debian packages of these lists there? (LIST: build, test, demo)
+# deps.sh list|install LIST...: are the Debian packages of these lists there? (LIST: build; demo and test, which hold it)
 #
 # list     name what is missing and how to get it; exit 1 when something is
 # install  get what is missing through apt-get, with sudo when not root; a clear list when that cannot be
@@ -44,7 +44,7 @@ else
 fi
 echo "installing:$missing" >&2
 get() { # shellcheck disable=SC2086 # a list of words
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -y "$@" >&2 </dev/null
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 "$@" >/dev/null </dev/null
 }
 # The package lists may be absent or stale; only then are they fetched.
 # shellcheck disable=SC2086

@@ -32,6 +32,7 @@ run_case() { # one case: prints "kind passed failed skipped name", its log apart
     log=$BUILD/log/$kind-$name.log
     dir=$(mktemp -d "${TMPDIR:-/tmp}/tsf-$kind.XXXXXX") || exit 1
     for v in $(env | sed -n 's/^\(\(TSF\|AWS\)_[A-Z0-9_]*\)=.*/\1/p'); do unset "$v"; done
+    unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
     export TMPDIR="$dir" SRC BUILD LC_ALL=C.UTF-8 TZ=UTC
     export PATH="$BUILD/bin:$PATH"
     export ASAN_OPTIONS="abort_on_error=0:detect_stack_use_after_return=1:allocator_may_return_null=1"
