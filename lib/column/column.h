@@ -10,6 +10,7 @@
  *   column_number.c   integers and floating point as text
  *   column_builder.c  appending rows
  *   column_sort.c     sort permutations and row comparison
+ *   column_radix.c    radix sorts of 64-bit keys, parallel
  *   column_hash.c     hashes of vectors
  *   column_decimal.c  128-bit decimals
  *   column_codec.c    batches to bytes (WAL records, spill files)

@@ -49,4 +49,19 @@ static inline bool codec_is_integer(enum tsf_type_id id)
            id == TSF_TYPE_TIMESTAMP_NTZ || id == TSF_TYPE_TIME || id == TSF_TYPE_DECIMAL;
 }
 
+/* ---- column_radix.c -------------------------------------------------------------------------------------------- */
+
+/* A sort key with the position it came from. */
+struct tsf_keyed {
+    uint64_t key;
+    uint32_t pos;
+};
+/*
+ * Stable sorts of a[0..n) by its key: bits [low, low + bits) of a word; tmp has room for n. The result is in a.
+ * Words are compared whole when runs of several threads are merged, so bits below low must ascend with the place.
+ */
+enum tsf_err tsf_radix_words(uint64_t *a, uint64_t *tmp, int64_t n, int low, int bits, struct tsf_pool *pool, struct tsf_error *err);
+enum tsf_err tsf_radix_keyed(struct tsf_keyed *a, struct tsf_keyed *tmp, int64_t n, int bits, struct tsf_pool *pool,
+                             struct tsf_error *err);
+
 #endif
