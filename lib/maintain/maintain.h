@@ -3,6 +3,8 @@
 /*
  * maintain: what cron runs. Each takes a table and options and hands manifests to a callback, one per commit.
  *
+ *   maintain_rows.c      batches -> sorted rows -> files, for flush and compaction
+ *   maintain_filter.c    choosing partitions
  *   maintain_flush.c     WAL -> sorted, partitioned Parquet -> one commit
  *   maintain_compact.c   planning and committing of light, full and recompress
  *   maintain_merge.c     streaming k-way merge of sorted files
@@ -10,7 +12,6 @@
  *   maintain_evict.c     what a commit removed, out of the cache
  *   maintain_vacuum.c    unreferenced files, expired log entries
  */
-#include "query/query.h"
 #include "table/table.h"
 
 typedef enum tsf_err maintain_manifest_fn(void *ctx, struct table_manifest *m, struct tsf_error *err);
@@ -56,7 +57,7 @@ enum tsf_err maintain_evict(struct table_env *env, const char *table, struct tab
                             const struct maintain_cache_options *opts, struct maintain_cache_result *out, struct tsf_error *err);
 
 struct maintain_vacuum_options {
-    int64_t retention_us;     /* 0 = the table's, default 7 days */
+    int64_t retention_us;     /* 0 = the table's, default 7 days; -1 = none at all */
     bool force;               /* allow less than 24 h */
     bool dry_run;             /* the manifest's removed list says what would go */
 };
