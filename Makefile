@@ -168,19 +168,21 @@ build/fuzz/tests/fuzz/%: build/fuzz/tests/fuzz/%.o build/fuzz/libtsf.a
 # ---- checks ---------------------------------------------------------------------------------------
 # tests/run.sh runs cases JOBS at a time, each in an empty directory of its own, and ends with the totals.
 
-RUN = CI="$(CI)" CONFORMANCE="$(abspath $(CONFORMANCE))" BUILD="$(CURDIR)/build/release" sh tests/run.sh -j $(JOBS)
+RUN = CI="$(CI)" PEERS="$(PEERS)" CONFORMANCE="$(abspath $(CONFORMANCE))" BUILD="$(CURDIR)/build/release" sh tests/run.sh -j $(JOBS)
 SQL_CASES = $(sort $(if $(wildcard $(SQL)/.),$(shell find $(SQL) -name '*.test' -o -name '*.slt'),$(SQL)))
 c_unit = $(patsubst %,unit:%,$(call units,$(1)))
 c_cli = $(patsubst %,cli:%,$(sort $(wildcard tests/cli/*.bats)))
 c_sql = $(if $(call tooldir,release,sql),$(patsubst %,sql:%,$(SQL_CASES)))
 c_conf = $(patsubst %,conformance:%,$(call tooldir,release,conformance))
+# other readers, for tests/interop; the shell runs once, when a recipe needs it
+peers = $(eval PEERS := $(shell sh tests/interop/peers.sh build/peers/python))
 c_interop = $(patsubst %,interop:%,$(sort $(wildcard tests/interop/*_test.sh tests/interop/*_test.py)))
 c_fault = $(patsubst %,fault:%,$(sort $(wildcard tests/fault/*_test.sh)) $(filter %_test,$(call tooldir,release,fault)))
 c_replay = $(patsubst %,replay:%,$(call replays,$(1)))
 CHECK_BUILD = all $(call units,release) $(call tools,release) $(call replays,release)
 
 check: $(CHECK_BUILD) ## check: every test; ends with "N passed, N failed, N skipped"
-	$(Q)$(RUN) $(c_fault) $(c_conf) $(c_interop) $(c_cli) $(c_sql) $(call c_replay,release) $(call c_unit,release)
+	$(peers)$(Q)$(RUN) $(c_fault) $(c_conf) $(c_interop) $(c_cli) $(c_sql) $(call c_replay,release) $(call c_unit,release)
 
 check-unit: $(call units,release) ## check-unit: the C unit tests (UNIT=name picks some)
 	$(Q)$(RUN) $(call c_unit,release)
@@ -195,7 +197,7 @@ check-conformance: all $(call tooldir,release,conformance) ## check-conformance:
 	$(Q)$(RUN) $(c_conf)
 
 check-interop: all $(call tools,release) ## check-interop: other readers on our tables
-	$(Q)$(RUN) $(c_interop)
+	$(peers)$(Q)$(RUN) $(c_interop)
 
 check-fault: all $(call tools,release) ## check-fault: kill -9, lost writes, failing stores
 	$(Q)$(RUN) $(c_fault)

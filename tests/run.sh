@@ -29,8 +29,12 @@ run_case() { # one case: prints "kind passed failed skipped name", its log apart
     kind=${1%%:*} path=${1#*:}
     case $path in /*) ;; *) path=$SRC/$path ;; esac
     name=$(basename "$path")
-    log=$BUILD/log/$kind-$name.log
+    id=${path#"$BUILD/"} id=${id#"$SRC/"} id=${id#tests/} id=${id#"$kind/"}
+    log=$BUILD/log/$(printf '%s' "$kind-$id" | tr -c 'A-Za-z0-9_.-' '_').log
+    limit=${TEST_TIMEOUT:-600}
     dir=$(mktemp -d "${TMPDIR:-/tmp}/tsf-$kind.XXXXXX") || exit 1
+    trap 'chmod -R u+rwX "$dir" 2>/dev/null; rm -rf "$dir"' EXIT
+    trap 'exit 130' INT TERM
     for v in $(env | sed -n 's/^\(\(TSF\|AWS\)_[A-Z0-9_]*\)=.*/\1/p'); do unset "$v"; done
     unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
     export TMPDIR="$dir" SRC BUILD LC_ALL=C.UTF-8 TZ=UTC
@@ -43,18 +47,22 @@ run_case() { # one case: prints "kind passed failed skipped name", its log apart
     unit) export CMOCKA_MESSAGE_OUTPUT=TAP; set -- "$path" ;;
     cli) set -- bats --tap "$path" ;;
     sql) set -- "$(find "$BUILD/tests/sql" -maxdepth 1 -type f -perm -u+x | head -n 1)" "$path" ;;
-    conformance) set -- "$path" "$CONFORMANCE" ;;
+    conformance)
+        set -- "$path" "$CONFORMANCE"
+        [ -d "$CONFORMANCE" ] || set -- printf '%s\n' "SKIP no corpora at $CONFORMANCE" "0 passed, 0 failed, 1 skipped"
+        ;;
     replay) set -- "$path" "$corpus" ;;
     fuzz)
         grown=$BUILD/corpus/$name
         mkdir -p "$grown" "$BUILD/found"
-        set -- "$path" -max_total_time="${FUZZ_SECONDS:-60}" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+        limit=$((${FUZZ_SECONDS:-60} + 300))
+        set -- "$path" -max_total_time="${FUZZ_SECONDS:-60}" -timeout=25 -rss_limit_mb=2048 -print_final_stats=1 \
             -artifact_prefix="$BUILD/found/$name-" "$grown"
         [ ! -d "$corpus" ] || set -- "$@" "$corpus"
         ;;
     *) set -- "$path" ;;
     esac
-    (cd "$dir" && exec timeout -k 10 "${TEST_TIMEOUT:-600}" "$@") >"$log" 2>&1 </dev/null
+    (cd "$dir" && exec timeout -k 10 "$limit" "$@") >"$log" 2>&1 </dev/null
     rc=$?
     case $kind in
     unit | cli) res=$(count "$log") ;;
@@ -65,14 +73,12 @@ run_case() { # one case: prints "kind passed failed skipped name", its log apart
     # shellcheck disable=SC2086
     set -- $res
     if [ $rc = 124 ]; then
-        echo "FAIL $name: still running after ${TEST_TIMEOUT:-600} s" >>"$log"
+        echo "FAIL $name: still running after $limit s" >>"$log"
     elif [ $rc -gt 1 ] && [ "$2" = 0 ]; then
         echo "FAIL $name: exit $rc" >>"$log"
     fi
     if [ $rc != 0 ] && [ "$2" = 0 ]; then set -- "$1" 1 "$3"; fi
     if [ "$1$2$3" = 000 ]; then set -- 0 1 0; echo "FAIL $name: ran no test" >>"$log"; fi
-    chmod -R u+rwX "$dir" 2>/dev/null
-    rm -rf "$dir"
     echo "$kind $1 $2 $3 $log"
 }
 
@@ -102,7 +108,7 @@ awk '$3 > 0 { print $5 }' "$results" | while read -r log; do
     fi
 done
 awk '$4 > 0 { print $5 }' "$results" | while read -r log; do
-    grep -hE '^(not )?ok .*# *[Ss][Kk][Ii][Pp]|^SKIP' "$log" | sed 's/^/  /' | head -n 5
+    grep -hE '^(not )?ok .*# *[Ss][Kk][Ii][Pp]|^SKIP' "$log" | sed "s|^|  |; 6s|.*|  more skipped ones are in ${log#"$SRC/"}|" | head -n 6
 done
 for kind in unit cli sql conformance interop fault replay fuzz; do
     awk -v k=$kind '$1 == k { n++; p += $2; f += $3; s += $4 }
