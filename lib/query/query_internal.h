@@ -229,8 +229,8 @@ struct query_node {
             struct query_expr **conjuncts; /* booleans over the output columns; all must be true */
             /* Set by the optimizer when a Sort+Limit above wants it: emit in this order and stop early if cheap. */
             int64_t limit;            /* -1 none: rows wanted after filtering */
-            int order_column;         /* output column, -1 none */
-            bool order_desc;
+            int order_column;         /* output column, -1 none; with several sort keys above limit stays -1 */
+            bool order_desc, order_nulls_first;
             bool *filter_only;        /* per output column: only used by conjuncts, need not be emitted (values undefined above) */
         } scan;
         struct {
@@ -303,7 +303,10 @@ struct query_exec_context {
     uint32_t n_exprs;
     bool analyze;
 };
-/* Run the plan; batches go to consumer->batch in order of the result. Only plan->n_output columns are shown. */
+/*
+ * Run the plan; batches go to consumer->batch in order of the result, from the caller's thread. Only plan->n_output columns
+ * are shown. The session calls begin and end.
+ */
 enum tsf_err query_exec(struct query_exec_context *cx, const struct query_plan *plan, const struct query_consumer *consumer,
                         struct tsf_error *err);
 /* Folds, pushes filters into scans, prunes columns, marks top-N and ordered scans. */
