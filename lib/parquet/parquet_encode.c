@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #define FIXED_DICT_MAX 65536u /* entries of a dictionary of numbers */
+#define DICT_SAVES 0.3        /* bytes a row, that compressing codes and dictionary must save */
 #define BLOOM_FPP 0.01
 
 void parquet_leaf_release(struct parquet_leaf *l)
@@ -75,6 +76,7 @@ void parquet_leaf_reset(struct parquet_leaf *l)
     tsf_buf_reset(&l->raw);
     l->str_bytes = 0;
     l->codec_known = l->pages_plain = false;
+    l->level = l->dict_level = 0;
     l->raw_encoding = -1;
     tsf_buf_reset(&l->pages);
     tsf_buf_reset(&l->dict_page);
@@ -177,8 +179,8 @@ static enum tsf_err encode_delta_bytes(const uint32_t *lens, const uint8_t *p, i
     return TSF_OK;
 }
 
-static enum tsf_err packed_size(const struct parquet_leaf *l, const struct tsf_buf *b, struct parquet_scratch *s, size_t *out,
-                                struct tsf_error *err)
+static enum tsf_err packed_size(const struct parquet_leaf *l, const struct tsf_buf *b, int level, struct parquet_scratch *s,
+                                size_t *out, struct tsf_error *err)
 {
     int codec = parquet_page_codec(l->cfg);
     enum tsf_err rc = TSF_OK;
@@ -186,7 +188,7 @@ static enum tsf_err packed_size(const struct parquet_leaf *l, const struct tsf_b
     if (codec == PARQUET_UNCOMPRESSED)
         return TSF_OK;
     tsf_buf_reset(&s->packed);
-    rc = parquet_compress(&s->codec, codec, codec == PARQUET_ZSTD ? l->cfg->zstd_level : 0, b->data, b->len, &s->packed, err);
+    rc = parquet_compress(&s->codec, codec, codec == PARQUET_ZSTD ? level : 0, b->data, b->len, &s->packed, err);
     *out = TSF_MIN(s->packed.len, b->len);
     return rc;
 }
@@ -209,11 +211,11 @@ static enum tsf_err choose_raw(struct parquet_leaf *l, const uint32_t *lens, con
         return TSF_OK;
     tsf_buf_reset(&s->alt);
     if ((rc = encode_delta_bytes(lens, p, sp->n_values, s, &s->alt, err)) != TSF_OK ||
-        (rc = packed_size(l, &s->alt, s, &with, err)) != TSF_OK)
+        (rc = packed_size(l, &s->alt, l->cfg->zstd_level, s, &with, err)) != TSF_OK)
         return rc;
     tsf_buf_reset(&s->alt);
     if ((rc = encode_delta_length(lens, p, sp->n_values, (size_t)sp->n_bytes, &s->alt, err)) != TSF_OK ||
-        (rc = packed_size(l, &s->alt, s, &without, err)) != TSF_OK)
+        (rc = packed_size(l, &s->alt, l->cfg->zstd_level, s, &without, err)) != TSF_OK)
         return rc;
     if (with * 4 < without * 3)
         l->raw_encoding = PARQUET_DELTA_BYTE_ARRAY;
@@ -224,18 +226,14 @@ static enum tsf_err raw_page(struct parquet_leaf *l, const struct parquet_page_s
                              struct tsf_error *err)
 {
     const uint32_t *lens = l->lens + sp->value;
-    const uint8_t *p = l->raw.data ? l->raw.data + sp->byte : (const uint8_t *)"", *q = p;
+    const uint8_t *p = l->raw.data ? l->raw.data + sp->byte : (const uint8_t *)"";
     struct parquet_minmax m = { 0 };
     size_t prefixes;
     enum tsf_err rc;
     if (l->raw_encoding < 0 && (rc = choose_raw(l, lens, p, sp, s, err)) != TSF_OK)
         return rc;
-    if (!l->cfg->no_stats) {
-        for (int64_t i = 0; i < sp->n_values; i++) {
-            parquet_minmax_str(&m, tsf_str_n(q, lens[i]));
-            q += lens[i];
-        }
-    }
+    if (!l->cfg->no_stats)
+        parquet_minmax_strs(&m, lens, p, sp->n_values);
     if ((rc = parquet_page_begin(l, sp, s, err)) != TSF_OK)
         return rc;
     if (l->raw_encoding == PARQUET_PLAIN)
@@ -287,19 +285,21 @@ static enum tsf_err dict_codec(struct parquet_leaf *l, const uint32_t *codes, in
         return TSF_OK;
     if (pages < 1)
         pages = 1;
-    if ((rc = packed_size(l, &some, s, &packed, err)) != TSF_OK)
+    if ((rc = parquet_page_level(l, plain, n_plain, s, &l->dict_level, err)) != TSF_OK ||
+        (rc = packed_size(l, &some, l->dict_level, s, &packed, err)) != TSF_OK)
         return rc;
     saved = (double)(sample - packed) / (double)TSF_MAX(sample, 1) * (double)n_plain;
     total = (double)n_plain;
     if (parquet_page_next(l, true, &sp)) {
         if ((rc = parquet_page_begin(l, &sp, s, err)) != TSF_OK ||
             (rc = parquet_encode_hybrid(codes, sp.n_values, bits, &s->body, err)) != TSF_OK ||
-            (rc = packed_size(l, &s->body, s, &packed, err)) != TSF_OK)
+            (rc = parquet_page_level(l, s->body.data, s->body.len, s, &l->level, err)) != TSF_OK ||
+            (rc = packed_size(l, &s->body, l->level, s, &packed, err)) != TSF_OK)
             return rc;
         saved += (double)(s->body.len - packed) * pages;
         total += (double)s->body.len * pages;
     }
-    if (saved < total / 10)
+    if (saved < total / 5 || (saved < total / 2 && saved < DICT_SAVES * (double)l->n_rows))
         l->codec = PARQUET_UNCOMPRESSED;
     return TSF_OK;
 }
@@ -506,7 +506,7 @@ static enum tsf_err try_encoding(const struct parquet_leaf *l, int encoding, str
     tsf_buf_reset(&s->alt);
     rc = encoding == PARQUET_PLAIN ? encode_plain(l, v, n, &s->alt, err)
                                    : parquet_encode_stream_split(v, l->width, n, &s->alt, err);
-    return rc != TSF_OK ? rc : packed_size(l, &s->alt, s, out, err);
+    return rc != TSF_OK ? rc : packed_size(l, &s->alt, l->cfg->zstd_level, s, out, err);
 }
 
 /* The best encoding but a dictionary, and its bits per value. */
@@ -614,7 +614,8 @@ static enum tsf_err finish_strings(struct parquet_leaf *l, struct parquet_scratc
     enum tsf_err rc;
     if (l->mode == PARQUET_MODE_DICT) {
         double codes = (double)l->n_values * parquet_bit_width(d->n ? d->n - 1 : 0) / 8;
-        bool pays = codes + (double)d->plain.len < 0.75 * (double)(l->str_bytes + l->n_values);
+        bool pays = codes + (double)d->plain.len < 0.75 * (double)(l->str_bytes + l->n_values) &&
+                    (d->n < 4096 || parquet_leaf_dict_repeats(l, l->n_values));
         if (l->n_values && (force == PARQUET_RLE_DICTIONARY || (force < 0 && pays))) {
             if (l->want_bloom) {
                 if (!tsf_realloc_array((void **)&l->bloom_hashes, &l->bloom_cap, (size_t)d->n + 1, sizeof *l->bloom_hashes))

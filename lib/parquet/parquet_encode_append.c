@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #define STRING_MAX (1u << 30)
-#define DICT_KEEP 262144.0 /* distinct values that a row group may come to and still be worth a dictionary */
+#define DICT_KEEP 131072.0 /* distinct values that a row group may come to and still be worth a dictionary */
 
 /* ---- fixed width ------------------------------------------------------------------------------------------- */
 
@@ -71,9 +71,8 @@ static enum tsf_err put_bloom(struct parquet_leaf *l, uint64_t h, struct tsf_err
     return TSF_OK;
 }
 
-static enum tsf_err too_long(const struct parquet_leaf *l, size_t n, struct tsf_error *err)
+static enum tsf_err too_long(size_t n, struct tsf_error *err)
 {
-    (void)l;
     return tsf_fail(err, TSF_ERR_UNSUPPORTED, "a string of %zu bytes is longer than the %u that a page can hold", n, STRING_MAX);
 }
 
@@ -88,7 +87,7 @@ static enum tsf_err append_raw(struct parquet_leaf *l, const struct tsf_sview *b
     for (int64_t i = 0; i < n; i++) {
         uint32_t len = base[idx ? idx[i] : first + i].len;
         if (len > STRING_MAX)
-            return too_long(l, len, err);
+            return too_long(len, err);
         l->lens[at + i] = len;
         total += len;
     }
@@ -149,6 +148,11 @@ enum tsf_err parquet_leaf_give_up_dict(struct parquet_leaf *l, struct parquet_sc
     return dict_to_raw(l, l->n_values, s, err);
 }
 
+bool parquet_leaf_dict_repeats(const struct parquet_leaf *l, int64_t n)
+{
+    return (double)l->dict.plain.len * 2.5 <= (double)l->str_bytes + 4.0 * (double)n;
+}
+
 /*
  * Does the dictionary still pay after n values? Not when it holds 2/5 of all bytes seen, unless the few repeats say that
  * the distinct values are limited and the row group will come to repeat them.
@@ -159,43 +163,12 @@ static bool dict_pays(const struct parquet_leaf *l, int64_t n)
     double repeats = (double)(n - d->n);
     if (d->full)
         return false;
-    if (d->n < d->next_check)
-        return true;
-    if ((double)d->plain.len * 2.5 <= (double)l->str_bytes + 4.0 * (double)n)
+    if (d->n < d->next_check || parquet_leaf_dict_repeats(l, n))
         return true;
     return n < 400000 && repeats > 16 && (double)n * (double)n / (2 * repeats) < DICT_KEEP;
 }
 
-/* Codes of values at base[idx], behind the n_values known; *n_done: how many went in before the dictionary was full. */
-static enum tsf_err append_codes(struct parquet_leaf *l, const struct tsf_sview *base, const uint32_t *idx, int64_t first,
-                                 int64_t n, int64_t *n_done, struct tsf_error *err)
-{
-    uint32_t *out = l->codes + l->n_values;
-    const struct tsf_sview *last = NULL;
-    enum tsf_err rc;
-    for (int64_t i = 0; i < n; i++) {
-        const struct tsf_sview *s = &base[idx ? idx[i] : first + i];
-        l->str_bytes += s->len;
-        if (last && memcmp(s, last, sizeof *s) == 0) {
-            out[i] = out[i - 1];
-            continue;
-        }
-        if (s->len > STRING_MAX)
-            return too_long(l, s->len, err);
-        if ((rc = parquet_dict_put(&l->dict, s, &out[i], err)) != TSF_OK)
-            return rc;
-        if (l->dict.full) {
-            l->str_bytes -= s->len;
-            *n_done = i;
-            return TSF_OK;
-        }
-        last = s;
-    }
-    *n_done = n;
-    return TSF_OK;
-}
-
-/* The same for an input dictionary: codes[idx] are positions in base, n_base long. */
+/* Codes for rows of an input dictionary; *n_done: how many went in before ours was full. */
 static enum tsf_err append_mapped(struct parquet_leaf *l, const struct tsf_vector *v, const uint32_t *idx, int64_t first,
                                   int64_t n, int64_t *n_done, struct tsf_error *err)
 {
@@ -213,8 +186,6 @@ static enum tsf_err append_mapped(struct parquet_leaf *l, const struct tsf_vecto
         int32_t c = codes[idx ? idx[i] : first + i];
         if (l->map[c] < 0) {
             uint32_t code;
-            if (base[c].len > STRING_MAX)
-                return too_long(l, base[c].len, err);
             if ((rc = parquet_dict_put(&l->dict, &base[c], &code, err)) != TSF_OK)
                 return rc;
             if (l->dict.full) {
@@ -262,7 +233,7 @@ static enum tsf_err append_strings(struct parquet_leaf *l, const struct tsf_vect
             rc = append_mapped(l, v, idx, first, n, &done, err);
         } else {
             if ((rc = positions(v, &idx, &first, n, s, err)) == TSF_OK)
-                rc = append_codes(l, v->values, idx, first, n, &done, err);
+                rc = parquet_dict_put_many(&l->dict, v->values, idx, first, n, l->codes + l->n_values, &done, &l->str_bytes, err);
         }
         if (rc != TSF_OK)
             return rc;

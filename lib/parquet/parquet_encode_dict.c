@@ -47,7 +47,6 @@ void parquet_dict_release(struct parquet_dict *d)
 {
     tsf_buf_release(&d->plain);
     free(d->offsets);
-    free(d->hashes);
     free(d->slots);
     memset(d, 0, sizeof *d);
 }
@@ -62,17 +61,22 @@ void parquet_dict_reset(struct parquet_dict *d)
     d->next_check = 4096;
 }
 
+/* The slots do not keep the lower half of the hash, so it is made again. */
 static enum tsf_err dict_grow(struct parquet_dict *d, struct tsf_error *err)
 {
-    uint32_t mask = d->mask * 2 + 1;
-    uint32_t *slots = calloc((size_t)mask + 1, sizeof *slots);
+    uint32_t mask = d->mask * 4 + 3;
+    struct parquet_dict_slot *slots = calloc((size_t)mask + 1, sizeof *slots);
     if (!slots)
         return tsf_fail_nomem(err);
-    for (uint32_t e = 0; e < d->n; e++) {
-        uint32_t at = (uint32_t)d->hashes[e] & mask;
-        while (slots[at])
+    for (uint32_t i = 0; i <= d->mask; i++) {
+        const struct parquet_dict_slot *from = &d->slots[i];
+        if (!from->entry)
+            continue;
+        struct tsf_sview s = tsf_sview_make((const char *)d->plain.data + from->offset, from->len);
+        uint32_t at = (uint32_t)hash_sview(&s) & mask;
+        while (slots[at].entry)
             at = (at + 1) & mask;
-        slots[at] = e + 1;
+        slots[at] = *from;
     }
     free(d->slots);
     d->slots = slots;
@@ -87,8 +91,7 @@ static enum tsf_err dict_add(struct parquet_dict *d, struct tsf_str s, uint64_t 
         d->full = true;
         return TSF_OK;
     }
-    if (!tsf_realloc_array((void **)&d->offsets, &d->offsets_cap, (size_t)d->n + 1, sizeof *d->offsets) ||
-        !tsf_realloc_array((void **)&d->hashes, &d->hashes_cap, (size_t)d->n + 1, sizeof *d->hashes))
+    if (!tsf_realloc_array((void **)&d->offsets, &d->offsets_cap, (size_t)d->n + 1, sizeof *d->offsets))
         return tsf_fail_nomem(err);
     if ((rc = tsf_buf_reserve(&d->plain, s.len + 4, err)) != TSF_OK)
         return rc;
@@ -96,29 +99,74 @@ static enum tsf_err dict_add(struct parquet_dict *d, struct tsf_str s, uint64_t 
     if (s.len)
         memcpy(d->plain.data + d->plain.len + 4, s.data, s.len);
     d->offsets[d->n] = (uint32_t)d->plain.len + 4;
-    d->hashes[d->n] = h;
     d->plain.len += s.len + 4;
-    d->slots[at] = ++d->n;
+    d->slots[at] = (struct parquet_dict_slot){ (uint32_t)(h >> 32), ++d->n, d->offsets[d->n - 1], (uint32_t)s.len };
     if (d->n * 2 > d->mask)
         return dict_grow(d, err);
     return TSF_OK;
 }
 
-enum tsf_err parquet_dict_put(struct parquet_dict *d, const struct tsf_sview *s, uint32_t *code_out, struct tsf_error *err)
+static inline bool slot_holds(const struct parquet_dict *d, const struct parquet_dict_slot *slot, const struct tsf_sview *s,
+                              uint64_t h)
 {
-    uint64_t h = hash_sview(s);
+    return slot->tag == (uint32_t)(h >> 32) && slot->len == s->len &&
+           memcmp(d->plain.data + slot->offset, tsf_sview_data(s), s->len) == 0;
+}
+
+static inline enum tsf_err dict_find(struct parquet_dict *d, const struct tsf_sview *s, uint64_t h, uint32_t *code_out,
+                                     struct tsf_error *err)
+{
     uint32_t at = (uint32_t)h & d->mask;
-    struct tsf_str str = tsf_sview_str(s);
-    while (d->slots[at]) {
-        uint32_t e = d->slots[at] - 1;
-        if (d->hashes[e] == h && tsf_str_eq(parquet_dict_get(d, e), str)) {
-            *code_out = e;
+    while (d->slots[at].entry) {
+        if (slot_holds(d, &d->slots[at], s, h)) {
+            *code_out = d->slots[at].entry - 1;
             return TSF_OK;
         }
         at = (at + 1) & d->mask;
     }
     *code_out = d->n;
-    return dict_add(d, str, h, at, err);
+    return dict_add(d, tsf_sview_str(s), h, at, err);
+}
+
+enum tsf_err parquet_dict_put(struct parquet_dict *d, const struct tsf_sview *s, uint32_t *code_out, struct tsf_error *err)
+{
+    return dict_find(d, s, hash_sview(s), code_out, err);
+}
+
+/* A small dictionary's slots are in the cache; a large one's are fetched a block ahead of their use. */
+enum tsf_err parquet_dict_put_many(struct parquet_dict *d, const struct tsf_sview *base, const uint32_t *idx, int64_t first,
+                                   int64_t n, uint32_t *codes, int64_t *done_out, int64_t *bytes, struct tsf_error *err)
+{
+    enum { BLOCK = 32 };
+    uint64_t h[BLOCK];
+    uint64_t last[2] = { UINT64_MAX, 0 }; /* no view: its length would be too large */
+    uint32_t last_code = 0;
+    enum tsf_err rc;
+    for (int64_t at = 0; at < n; at += BLOCK) {
+        int m = (int)TSF_MIN(n - at, BLOCK);
+        for (int i = 0; i < m; i++) {
+            h[i] = hash_sview(&base[idx ? idx[at + i] : first + at + i]);
+            __builtin_prefetch(&d->slots[(uint32_t)h[i] & d->mask]);
+        }
+        for (int i = 0; i < m; i++) {
+            const struct tsf_sview *s = &base[idx ? idx[at + i] : first + at + i];
+            uint64_t now[2];
+            memcpy(now, s, 16);
+            if (now[0] != last[0] || now[1] != last[1]) {
+                if ((rc = dict_find(d, s, h[i], &last_code, err)) != TSF_OK)
+                    return rc;
+                if (d->full) {
+                    *done_out = at + i;
+                    return TSF_OK;
+                }
+                memcpy(last, now, 16);
+            }
+            codes[at + i] = last_code;
+            *bytes += s->len;
+        }
+    }
+    *done_out = n;
+    return TSF_OK;
 }
 
 /* ---- fixed-width values ------------------------------------------------------------------------------------ */

@@ -35,13 +35,18 @@ enum tsf_err parquet_encode_bools(const uint8_t *v, int64_t n, struct tsf_buf *o
 
 /* ---- string dictionary (parquet_encode_dict.c) ------------------------------------------------------- */
 
+struct parquet_dict_slot {  /* all that a lookup needs but the bytes, in one place */
+    uint32_t tag;           /* upper half of the hash */
+    uint32_t entry;         /* + 1; 0 = empty */
+    uint32_t offset;        /* of the bytes in plain */
+    uint32_t len;
+};
 struct parquet_dict {
     struct tsf_buf plain;   /* entries in PLAIN form: le32 length, bytes */
     uint32_t *offsets;      /* of each entry's bytes in plain (behind the length) */
-    uint64_t *hashes;
-    size_t offsets_cap, hashes_cap;
+    size_t offsets_cap;
     uint32_t n;             /* entries */
-    uint32_t *slots;        /* open addressing: entry + 1, 0 = empty; size is a power of two */
+    struct parquet_dict_slot *slots; /* open addressing; their number is a power of two */
     uint32_t mask;
     bool full;              /* an entry was refused: the dictionary no longer pays */
     uint32_t next_check;    /* entries at which to look again whether it pays */
@@ -49,8 +54,14 @@ struct parquet_dict {
 enum tsf_err parquet_dict_init(struct parquet_dict *d, struct tsf_error *err);
 void parquet_dict_release(struct parquet_dict *d);
 void parquet_dict_reset(struct parquet_dict *d);
-/* Position of s, added when new. */
+/* Position of s, added when new; not when d->full is set afterwards. */
 enum tsf_err parquet_dict_put(struct parquet_dict *d, const struct tsf_sview *s, uint32_t *code_out, struct tsf_error *err);
+/*
+ * Codes of n strings, base[idx[i]] or base[first + i]. Stops when the dictionary is full; *done_out of them have codes.
+ * *bytes counts their bytes.
+ */
+enum tsf_err parquet_dict_put_many(struct parquet_dict *d, const struct tsf_sview *base, const uint32_t *idx, int64_t first,
+                                   int64_t n, uint32_t *codes, int64_t *done_out, int64_t *bytes, struct tsf_error *err);
 static inline struct tsf_str parquet_dict_get(const struct parquet_dict *d, uint32_t code)
 {
     const uint8_t *p = d->plain.data + d->offsets[code];
@@ -83,6 +94,8 @@ struct parquet_minmax {
 };
 void parquet_minmax_fixed(struct parquet_minmax *m, enum parquet_kind k, const void *v, int64_t n);
 void parquet_minmax_str(struct parquet_minmax *m, struct tsf_str s);
+/* n strings of these lengths, one behind the other at p. */
+void parquet_minmax_strs(struct parquet_minmax *m, const uint32_t *lens, const uint8_t *p, int64_t n);
 void parquet_minmax_merge(struct parquet_minmax *m, enum parquet_kind k, const struct parquet_minmax *other);
 int parquet_bound_cmp(enum parquet_kind k, const struct parquet_bound *a, const struct parquet_bound *b);
 
@@ -165,7 +178,7 @@ struct parquet_leaf {
     /* this row group's output */
     bool codec_known;                /* chosen on the first page */
     bool pages_plain;                /* v2: compressing pages does not pay, though the chunk has a codec */
-    int codec;
+    int codec, level, dict_level;    /* levels 0: not chosen yet */
     int raw_encoding;                /* raw strings: -1 = choose on the first page */
     struct tsf_buf pages;
     struct tsf_buf dict_page;        /* with header */
@@ -199,7 +212,8 @@ int64_t parquet_leaf_size(const struct parquet_leaf *l);
 
 /* Raw strings: encode the full pages that are pending. */
 enum tsf_err parquet_leaf_full_pages(struct parquet_leaf *l, struct parquet_scratch *s, struct tsf_error *err);
-/* parquet_encode_append.c: from dictionary to raw */
+/* parquet_encode_append.c: do n strings fill their dictionary well enough; from dictionary to raw */
+bool parquet_leaf_dict_repeats(const struct parquet_leaf *l, int64_t n);
 enum tsf_err parquet_leaf_give_up_dict(struct parquet_leaf *l, struct parquet_scratch *s, struct tsf_error *err);
 
 /* parquet_encode_levels.c: levels and positions of a nested column's leaf */
@@ -225,6 +239,9 @@ enum tsf_err parquet_page_end(struct parquet_leaf *l, const struct parquet_page_
 /* Make l->dict_page. */
 enum tsf_err parquet_page_dictionary(struct parquet_leaf *l, const void *plain, size_t n, uint32_t n_entries,
                                      struct parquet_scratch *s, struct tsf_error *err);
+/* The zstd level for bytes like these. */
+enum tsf_err parquet_page_level(const struct parquet_leaf *l, const void *p, size_t n, struct parquet_scratch *s, int *level_out,
+                                struct tsf_error *err);
 /* The codec that the options name; whether it pays is asked page by page. */
 int parquet_page_codec(const struct parquet_encode_config *cfg);
 

@@ -184,44 +184,76 @@ static enum tsf_err put_header(const struct page_head *h, struct tsf_buf *out, s
 
 /* ---- compression ---------------------------------------------------------------------------------------------- */
 
-/* True when packing n bytes into packed ones is worth unpacking them at every scan. */
-static bool pays(size_t n, size_t packed, bool codes)
+#define LEVEL_SAMPLE (64u << 10)
+
+/*
+ * True when packing n bytes into packed ones is worth unpacking them at every scan. Codes and packed integers are cheap
+ * to scan as they lie, and columns that every query reads.
+ */
+static bool pays(size_t n, size_t packed, int encoding)
 {
-    return packed + n / (codes ? 10 : 12) < n;
+    bool codes = encoding == PARQUET_RLE_DICTIONARY || encoding == PARQUET_DELTA_BINARY_PACKED || encoding == PARQUET_RLE;
+    return packed + n / (codes ? 5 : 12) < n;
 }
 
 /*
- * Bring the page's bytes into s->packed: levels (v2), then values, compressed when that pays. Decides the chunk's codec
- * on its first page.
+ * Random ids shrink by their alphabet alone, which the fastest level finds as well as the slowest: when a sample says so,
+ * it is taken instead.
  */
-static enum tsf_err pack_page(struct parquet_leaf *l, bool codes, bool *packed_out, struct parquet_scratch *s,
+enum tsf_err parquet_page_level(const struct parquet_leaf *l, const void *p, size_t n, struct parquet_scratch *s, int *level_out,
+                                struct tsf_error *err)
+{
+    size_t fast, full, take = TSF_MIN(n, LEVEL_SAMPLE), from = n >= 2 * take ? n - take : 0;
+    int level = l->cfg->zstd_level;
+    enum tsf_err rc;
+    *level_out = level;
+    if (n < LEVEL_SAMPLE / 4 || level <= 1 || parquet_page_codec(l->cfg) != PARQUET_ZSTD)
+        return TSF_OK;
+    tsf_buf_reset(&s->packed);
+    if ((rc = parquet_compress(&s->codec, PARQUET_ZSTD, 1, (const char *)p + from, take, &s->packed, err)) != TSF_OK)
+        return rc;
+    fast = s->packed.len;
+    if ((rc = parquet_compress(&s->codec, PARQUET_ZSTD, level, (const char *)p + from, take, &s->packed, err)) != TSF_OK)
+        return rc;
+    full = s->packed.len - fast;
+    if (fast * 100 <= full * (level <= 5 ? 102 : 101))
+        *level_out = 1;
+    return TSF_OK;
+}
+
+static enum tsf_err compress(int codec, int level, const void *p, size_t n, struct parquet_scratch *s, struct tsf_error *err)
+{
+    return parquet_compress(&s->codec, codec, codec == PARQUET_ZSTD ? level : 0, p, n, &s->packed, err);
+}
+
+/*
+ * Compress the page into s->packed, levels (v2) as they are, when that pays; *packed_out says. Decides the chunk's codec on its
+ * first page.
+ */
+static enum tsf_err pack_page(struct parquet_leaf *l, int encoding, bool *packed_out, struct parquet_scratch *s,
                               struct tsf_error *err)
 {
     size_t plain = l->cfg->page_v2 ? s->rep_len + s->def_len : 0, n = s->body.len - plain;
     int codec = l->codec_known ? l->codec : parquet_page_codec(l->cfg);
-    bool forced = l->cfg->force_codec != 0, packed = codec != PARQUET_UNCOMPRESSED && !l->pages_plain;
+    bool packed = codec != PARQUET_UNCOMPRESSED && !l->pages_plain;
     enum tsf_err rc;
-    tsf_buf_reset(&s->packed);
     if (packed) {
-        if ((rc = tsf_buf_append(&s->packed, s->body.data, plain, err)) != TSF_OK ||
-            (rc = parquet_compress(&s->codec, codec, codec == PARQUET_ZSTD ? l->cfg->zstd_level : 0,
-                                   s->body.data + plain, n, &s->packed, err)) != TSF_OK)
+        if (!l->level && (rc = parquet_page_level(l, s->body.data + plain, n, s, &l->level, err)) != TSF_OK)
             return rc;
-        if (!forced && (!l->codec_known || l->cfg->page_v2) && !pays(n, s->packed.len - plain, codes)) {
+        tsf_buf_reset(&s->packed);
+        if ((rc = tsf_buf_append(&s->packed, s->body.data, plain, err)) != TSF_OK ||
+            (rc = compress(codec, l->level, s->body.data + plain, n, s, err)) != TSF_OK)
+            return rc;
+        if (!l->cfg->force_codec && (!l->codec_known || l->cfg->page_v2) && !pays(n, s->packed.len - plain, encoding)) {
             packed = false;
-            if (!l->codec_known && n > 256) /* not from a last scrap */
-                l->pages_plain = l->cfg->page_v2;
-            if (!l->codec_known && !l->cfg->page_v2)
+            if (l->cfg->page_v2)
+                l->pages_plain = l->n_entries == 0 && n > 256; /* no verdict from a scrap */
+            else
                 codec = PARQUET_UNCOMPRESSED;
         }
     }
     l->codec = codec;
     l->codec_known = true;
-    if (!packed) {
-        tsf_buf_reset(&s->packed);
-        if ((rc = tsf_buf_append(&s->packed, s->body.data, s->body.len, err)) != TSF_OK)
-            return rc;
-    }
     *packed_out = packed;
     return TSF_OK;
 }
@@ -293,6 +325,7 @@ enum tsf_err parquet_page_end(struct parquet_leaf *l, const struct parquet_page_
                               const struct parquet_minmax *m, struct parquet_scratch *s, struct tsf_error *err)
 {
     size_t before = l->pages.len;
+    const uint8_t *bytes;
     struct page_head h = {
         .type = l->cfg->page_v2 ? PAGE_DATA_V2 : PAGE_DATA, .encoding = encoding, .n_values = p->n_levels,
         .n_nulls = p->n_levels - p->n_values, .n_rows = p->n_rows, .rep_len = s->rep_len, .def_len = s->def_len,
@@ -301,14 +334,15 @@ enum tsf_err parquet_page_end(struct parquet_leaf *l, const struct parquet_page_
     enum tsf_err rc;
     if (s->body.len > INT32_MAX)
         return tsf_fail(err, TSF_ERR_UNSUPPORTED, "a page of %zu bytes is larger than Parquet can hold", s->body.len);
-    if ((rc = pack_page(l, encoding == PARQUET_RLE_DICTIONARY, &h.packed, s, err)) != TSF_OK)
+    if ((rc = pack_page(l, encoding, &h.packed, s, err)) != TSF_OK)
         return rc;
-    h.size = s->packed.len;
-    h.crc = parquet_crc32(s->packed.data, s->packed.len);
+    bytes = h.packed ? s->packed.data : s->body.data;
+    h.size = h.packed ? s->packed.len : s->body.len;
+    h.crc = parquet_crc32(bytes, h.size);
     if (h.size > INT32_MAX)
         return tsf_fail(err, TSF_ERR_UNSUPPORTED, "a page of %zu bytes is larger than Parquet can hold", h.size);
     if ((rc = put_header(&h, &l->pages, err)) != TSF_OK ||
-        (rc = tsf_buf_append(&l->pages, s->packed.data, s->packed.len, err)) != TSF_OK)
+        (rc = tsf_buf_append(&l->pages, bytes, h.size, err)) != TSF_OK)
         return rc;
     l->uncompressed_size += (int64_t)(l->pages.len - before - h.size + h.raw_size);
     l->encodings |= 1u << encoding;
@@ -335,9 +369,10 @@ enum tsf_err parquet_page_dictionary(struct parquet_leaf *l, const void *plain, 
     const void *bytes = plain;
     enum tsf_err rc;
     if (l->codec != PARQUET_UNCOMPRESSED) {
+        if (!l->dict_level && (rc = parquet_page_level(l, plain, n, s, &l->dict_level, err)) != TSF_OK)
+            return rc;
         tsf_buf_reset(&s->packed);
-        if ((rc = parquet_compress(&s->codec, l->codec, l->codec == PARQUET_ZSTD ? l->cfg->zstd_level : 0, plain, n,
-                                   &s->packed, err)) != TSF_OK)
+        if ((rc = compress(l->codec, l->dict_level, plain, n, s, err)) != TSF_OK)
             return rc;
         bytes = s->packed.data;
         h.size = s->packed.len;

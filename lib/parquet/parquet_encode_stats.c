@@ -113,6 +113,30 @@ void parquet_minmax_str(struct parquet_minmax *m, struct tsf_str s)
     m->has = true;
 }
 
+/* The first 8 bytes as a number that sorts alike; shorter strings are filled with zeros. */
+static inline uint64_t str_prefix(const uint8_t *p, uint32_t len)
+{
+    uint64_t v = 0;
+    if (len >= 8)
+        v = tsf_le64_get(p);
+    else if (len)
+        memcpy(&v, p, len);
+    return __builtin_bswap64(v);
+}
+
+void parquet_minmax_strs(struct parquet_minmax *m, const uint32_t *lens, const uint8_t *p, int64_t n)
+{
+    uint64_t lo = 0, hi = UINT64_MAX; /* prefixes of min and max: what lies strictly between needs no closer look */
+    for (int64_t i = 0; i < n; p += lens[i++]) {
+        uint64_t v = str_prefix(p, lens[i]);
+        if (m->has && v > lo && v < hi)
+            continue;
+        parquet_minmax_str(m, tsf_str_n(p, lens[i]));
+        lo = str_prefix((const uint8_t *)m->min.u.s.data, (uint32_t)m->min.u.s.len);
+        hi = str_prefix((const uint8_t *)m->max.u.s.data, (uint32_t)m->max.u.s.len);
+    }
+}
+
 void parquet_minmax_merge(struct parquet_minmax *m, enum parquet_kind k, const struct parquet_minmax *other)
 {
     m->nan |= other->nan;
