@@ -74,10 +74,14 @@ run_case() { # one case: prints "kind passed failed skipped name", its log apart
     set -- $res
     if [ $rc = 124 ]; then
         echo "FAIL $name: still running after $limit s" >>"$log"
-    elif [ $rc -gt 1 ] && [ "$2" = 0 ]; then
-        echo "FAIL $name: exit $rc" >>"$log"
+    elif [ $rc -ge 128 ]; then
+        echo "FAIL $name: died by signal $((rc - 128))" >>"$log"
+        set -- "$1" $(($2 + 1)) "$3"
     fi
-    if [ $rc != 0 ] && [ "$2" = 0 ]; then set -- "$1" 1 "$3"; fi
+    if [ $rc != 0 ] && [ "$2" = 0 ]; then
+        echo "FAIL $name: exit $rc" >>"$log"
+        set -- "$1" 1 "$3"
+    fi
     if [ "$1$2$3" = 000 ]; then set -- 0 1 0; echo "FAIL $name: ran no test" >>"$log"; fi
     echo "$kind $1 $2 $3 $log"
 }
