@@ -147,8 +147,9 @@ static int double_digits(double v, char *digits, int *exp_out)
 static size_t special_format(double v, char *out)
 {
     const char *word = isnan(v) ? "NaN" : v < 0 ? "-Infinity" : "Infinity";
-    strcpy(out, word);
-    return strlen(word);
+    size_t len = strlen(word);
+    memcpy(out, word, len + 1);
+    return len;
 }
 
 size_t tsf_double_format(double v, char out[32])

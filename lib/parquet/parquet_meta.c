@@ -683,7 +683,7 @@ static enum tsf_err check_tail(const uint8_t *tail, int64_t file_size, int64_t *
 enum tsf_err parquet_footer_read(const struct tsf_source *src, int64_t footer_length, struct tsf_arena *a,
                                  struct tsf_str *raw_out, struct tsf_error *err)
 {
-    const uint8_t *p;
+    const uint8_t *p = NULL;
     int64_t length = 0;
     enum tsf_err rc;
 

@@ -184,7 +184,7 @@ static bool named_parameter(struct scan *s)
         if (s->rc == TSF_OK)
             s->rc = tsf_buf_append(s->out, text, len, s->err);
         for (; len < n + 1; len++)
-            emit(s, " ", " " + 1);
+            emit(s, " ", &" "[1]);
         if (len > n + 1) {
             void *grown = s->shifts;
             if (!tsf_arena_grow(s->a, &grown, &s->cap_shifts, s->n_shifts + 1, sizeof *s->shifts)) {
