@@ -97,7 +97,7 @@ static struct query_node *prune_project(struct query_optimizer *o, struct query_
             query_expr_columns(n->u.project.exprs[i], below);
     if (!(n->input = query_prune(o, n->input, below, in)))
         return NULL;
-    bool same = n_new == n->input->n_columns;
+    bool same = n_new <= n->input->n_columns;
     for (int i = 0; i < old; i++) {
         if (!need[i])
             continue;
@@ -107,7 +107,7 @@ static struct query_node *prune_project(struct query_optimizer *o, struct query_
         same &= e->kind == QUERY_COLUMN && e->column == map[i];
     }
     if (same)
-        return n->input; /* it would only pass on what comes; names are the session's */
+        return n->input; /* it would only pass on what leads there already; names are the session's */
     n->u.project.exprs = exprs;
     return compact_columns(o, n, map, n_new) ? n : NULL;
 }
