@@ -1,10 +1,13 @@
 /*
  * Numbers as text. See column.h.
  *
- * Both directions try an exact short way first: a double that is an integer of at most 15 digits divided by a power of
- * ten up to 10^22 is correctly rounded by one division, because both operands are exact (W. Clinger, "How to read
- * floating point numbers accurately"). What remains goes through the C library, which rounds correctly; nothing in tsf
- * calls setlocale(LC_NUMERIC), so its decimal point is a point.
+ * Both directions work in exact 128-bit integers where the numbers of everyday fit them, and leave what remains to the C
+ * library, which rounds correctly; nothing in tsf calls setlocale(LC_NUMERIC), so its decimal point is a point.
+ *
+ * Printing looks for the shortest decimal between the two midpoints to the neighbouring doubles. Reading multiplies or
+ * divides the digits by a power of ten with a sticky bit for what is lost, and rounds once. (A double divided by a power
+ * of ten up to 10^22 is correctly rounded at once when both are exact: W. Clinger, "How to read floating point numbers
+ * accurately".)
  */
 #include "column/column.h"
 
@@ -88,24 +91,79 @@ static size_t digits_layout(const char *digits, int n, int exp, int fixed_max, c
     return len + u64_format((uint64_t)exp, out + len);
 }
 
-/* v > 0 as few decimal digits times a power of ten; false when it has no such short form. */
-static bool short_digits(double v, uint64_t *mantissa_out, int *exp10_out)
+/* v > 0 as at most 15 digits with at most three after the point: what most columns hold. */
+static bool plain_digits(double v, uint64_t *mantissa_out, int *exp10_out)
 {
-    if (v >= 1e15 || v < 1e-7)
+    if (v >= 1e15 || v < 1e-3)
         return false;
-    for (int k = 0; k <= 22; k++) {
+    for (int k = 0; k <= 3; k++) {
         double scaled = v * pow10_exact[k];
-        uint64_t m;
-        if (scaled >= 1e15)
-            return false;
-        m = (uint64_t)(scaled + 0.5);
-        if (m && (double)m / pow10_exact[k] == v) {
+        uint64_t m = (uint64_t)(scaled + 0.5);
+        if (scaled < 1e15 && m && (double)m / pow10_exact[k] == v) {
             *mantissa_out = m;
             *exp10_out = -k;
             return true;
         }
     }
     return false;
+}
+
+static const uint64_t pow10_u64[20] = {
+    1ULL, 10ULL, 100ULL, 1000ULL, 10000ULL, 100000ULL, 1000000ULL, 10000000ULL, 100000000ULL, 1000000000ULL,
+    10000000000ULL, 100000000000ULL, 1000000000000ULL, 10000000000000ULL, 100000000000000ULL, 1000000000000000ULL,
+    10000000000000000ULL, 100000000000000000ULL, 1000000000000000000ULL, 10000000000000000000ULL,
+};
+
+/* Is n + frac/one nearer to n than to n + unit? A tie goes to the even multiple of unit. */
+static bool down_is_nearer(uint64_t n, uint64_t unit, tsf_uint128 frac, tsf_uint128 one)
+{
+    uint64_t rem = n % unit;
+    tsf_uint128 half = unit == 1 ? one / 2 : 0;
+
+    if (unit > 1 && rem * 2 != unit)
+        return rem * 2 < unit;
+    return frac != half ? frac < half : n / unit % 2 == 0;
+}
+
+/*
+ * Shortest digits of v = m * 2^e exactly, for 1e-5 <= v < 1e15. Scaled by 10^k to 17 digits before the point, the decimals
+ * that read back as v lie from lo to hi, all over 2^s: 4m +- 2 times 10^21 < 2^126. One with fewer digits is a multiple
+ * of 10^j. single: v is a float, whose neighbours are 2^29 times as far.
+ */
+static bool exact_digits(double v, bool single, uint64_t *mantissa_out, int *exp10_out)
+{
+    int e2, k, s, j = 0;
+    uint64_t m, half = single ? 2ULL << 29 : 2, lo, hi, q, u, best;
+    tsf_uint128 ten, low, mid, high, one;
+    bool even;
+
+    if (!(v >= 1e-5 && v < 1e15))
+        return false;
+    m = (uint64_t)ldexp(frexp(v, &e2), 53);
+    even = !(m >> (single ? 29 : 0) & 1);
+    s = 55 - e2;
+    one = (tsf_uint128)1 << s;
+    k = TSF_MIN(16 - (int)floor((e2 - 1) * 0.30102999566398119521), 21);
+    for (;; k--) { /* the estimate may be one too large */
+        ten = (tsf_uint128)pow10_u64[k > 19 ? 19 : k] * pow10_u64[k > 19 ? k - 19 : 0];
+        mid = 4 * (tsf_uint128)m * ten;
+        if (mid >> s < 100000000000000000ULL)
+            break;
+    }
+    low = mid - (m == 1ULL << 52 ? half / 2 : half) * ten; /* below a power of two the neighbour is nearer */
+    high = mid + half * ten;
+    lo = (uint64_t)(low >> s) + (!even || (low & (one - 1)) != 0);
+    hi = (uint64_t)(high >> s) - (!even && (high & (one - 1)) == 0);
+    q = (uint64_t)(mid >> s);
+    while (j < 17 && hi / pow10_u64[j + 1] * pow10_u64[j + 1] >= lo)
+        j++;
+    u = pow10_u64[j];
+    best = q - q % u;
+    if (best < lo || (best + u <= hi && !down_is_nearer(q, u, mid & (one - 1), one)))
+        best += u;
+    *mantissa_out = best / u;
+    *exp10_out = j - k;
+    return true;
 }
 
 /* "d.ddde-dd" as the C library prints it, into bare digits without trailing zeros. */
@@ -122,23 +180,45 @@ static int printed_digits(const char *text, char *digits, int *exp_out)
     return n;
 }
 
+/* mantissa * 10^e as digits with the point after the first. */
+static int digits_spell(uint64_t mantissa, int e, char *digits, int *exp_out)
+{
+    int n = (int)u64_format(mantissa, digits);
+
+    *exp_out = n - 1 + e;
+    while (n > 1 && digits[n - 1] == '0')
+        n--;
+    return n;
+}
+
 static int double_digits(double v, char *digits, int *exp_out)
 {
     char text[40];
     uint64_t m;
-    int n, e;
+    int e;
 
-    if (short_digits(v, &m, &e)) {
-        n = (int)u64_format(m, digits);
-        *exp_out = n - 1 + e;
-        while (n > 1 && digits[n - 1] == '0')
-            n--;
-        return n;
-    }
+    if (plain_digits(v, &m, &e) || exact_digits(v, false, &m, &e))
+        return digits_spell(m, e, digits, exp_out);
     /* Any number of at most 15 digits survives a normal double, so fewer digits show as trailing zeros. */
     for (int p = v < DBL_MIN ? 0 : 14; p <= 16; p++) {
         snprintf(text, sizeof text, "%.*e", p, v);
         if (p == 16 || strtod(text, NULL) == v)
+            break;
+    }
+    return printed_digits(text, digits, exp_out);
+}
+
+static int float_digits(float v, char *digits, int *exp_out)
+{
+    char text[40];
+    uint64_t m;
+    int e;
+
+    if (exact_digits((double)v, true, &m, &e))
+        return digits_spell(m, e, digits, exp_out);
+    for (int p = v < FLT_MIN ? 0 : 5; p <= 8; p++) {
+        snprintf(text, sizeof text, "%.*e", p, (double)v);
+        if (p == 8 || strtof(text, NULL) == v)
             break;
     }
     return printed_digits(text, digits, exp_out);
@@ -174,7 +254,7 @@ size_t tsf_double_format(double v, char out[32])
 
 size_t tsf_float_format(float v, char out[32])
 {
-    char text[40], digits[40];
+    char digits[40];
     size_t len = 0;
     int n, exp;
 
@@ -185,12 +265,7 @@ size_t tsf_float_format(float v, char out[32])
     if (v == 0) {
         out[len++] = '0';
     } else {
-        for (int p = fabsf(v) < FLT_MIN ? 0 : 5; p <= 8; p++) {
-            snprintf(text, sizeof text, "%.*e", p, fabs((double)v));
-            if (p == 8 || strtof(text, NULL) == fabsf(v))
-                break;
-        }
-        n = printed_digits(text, digits, &exp);
+        n = float_digits(fabsf(v), digits, &exp);
         len += digits_layout(digits, n, exp, 6, out + len);
     }
     out[len] = 0;
@@ -299,6 +374,23 @@ static bool exponent_parse(const char *p, const char *end, int64_t *exp_out)
     return true;
 }
 
+/* w * 10^e for -19 <= e <= 19, exact to the last rounding. The quotient has at least 62 bits, so bit 0 may be sticky. */
+static double exact_parse(uint64_t w, int e)
+{
+    tsf_uint128 num, q;
+    int lz;
+
+    if (w == 0)
+        return 0;
+    if (e >= 0)
+        return (double)((tsf_uint128)w * pow10_u64[e]);
+    lz = __builtin_clzll(w);
+    num = (tsf_uint128)(w << lz) << 63;
+    q = num / pow10_u64[-e];
+    q |= q * pow10_u64[-e] != num;
+    return ldexp((double)q, -63 - lz);
+}
+
 bool tsf_double_parse(struct tsf_str s, double *out)
 {
     const char *p = s.data, *end = s.data + s.len, *first;
@@ -334,6 +426,11 @@ bool tsf_double_parse(struct tsf_str s, double *out)
     if (n_sig <= 19 && m <= (1ULL << 53) && exp10 - frac >= -22 && exp10 - frac <= 22) {
         double v = (double)m;
         v = exp10 < frac ? v / pow10_exact[frac - exp10] : v * pow10_exact[exp10 - frac];
+        *out = neg ? -v : v;
+        return true;
+    }
+    if (n_sig <= 19 && exp10 - frac >= -19 && exp10 - frac <= 19) {
+        double v = exact_parse(m, (int)(exp10 - frac));
         *out = neg ? -v : v;
         return true;
     }

@@ -2,10 +2,10 @@
  * Sort permutations and row comparison. See column.h.
  *
  * Keys are turned into unsigned numbers that order as the rows do, cut to the bits their range needs, and packed into
- * one 64-bit word, first key highest, until the word is full or a key is not wholly in it (long strings). The words,
- * with the row's position in their spare bits when it fits, go through a radix sort. Runs of equal words that the word
- * could not decide are sorted again by the keys from the first undecided one on: within a run ranges are narrower and
- * common prefixes longer, so each round decides more. Small or stubborn runs are merged by tsf_row_cmp.
+ * one 64-bit word, first key highest, until the word is full or a key is not wholly in it (long strings). The words, with
+ * the row's position in their spare bits when it fits, go through a radix sort. Runs of equal words that did not decide
+ * are sorted again by the keys from the first undecided one on: within a run ranges are narrower and common prefixes
+ * longer, so each round decides more. Small or stubborn runs are merged by tsf_row_cmp.
  */
 #include "column/column_internal.h"
 
@@ -331,11 +331,11 @@ static void rows_merge(struct sorter *s, uint32_t *rows, int64_t n, int k)
         memcpy(rows, from, (size_t)n * 4);
 }
 
-/* Bytes that all present strings of these rows begin with. */
-static uint32_t common_prefix(const struct tsf_vector *v, const uint32_t *rows, int64_t n)
+/* Bytes that all present strings of these rows begin with, and the length of the longest. */
+static uint32_t common_prefix(const struct tsf_vector *v, const uint32_t *rows, int64_t n, uint32_t *longest_out)
 {
     const struct tsf_sview *s = v->values, *first = NULL;
-    uint32_t len = 0;
+    uint32_t len = 0, longest = 0;
 
     for (int64_t i = 0; i < n; i++) {
         int64_t row = rows ? rows[i] : i;
@@ -343,19 +343,21 @@ static uint32_t common_prefix(const struct tsf_vector *v, const uint32_t *rows, 
         uint32_t k = 0;
         if (!tsf_vector_present(v, row))
             continue;
+        longest = TSF_MAX(longest, s[row].len);
         if (!first) {
             first = &s[row];
             len = first->len;
-            continue;
         }
+        if (len == 0)
+            continue;
         p = tsf_sview_data(first);
         q = tsf_sview_data(&s[row]);
         len = TSF_MIN(len, s[row].len);
         while (k < len && p[k] == q[k])
             k++;
-        if ((len = k) == 0)
-            break;
+        len = k;
     }
+    *longest_out = longest;
     return len;
 }
 
@@ -363,7 +365,7 @@ static uint32_t common_prefix(const struct tsf_vector *v, const uint32_t *rows, 
 static void key_words(struct sorter *s, const struct sort_column *c, const uint32_t *rows, int64_t n, bool *exact_out)
 {
     enum tsf_type_id id = c->v.type->id;
-    uint32_t skip = 0;
+    uint32_t skip = 0, longest = 0;
     bool exact = true;
 
     if (c->ranks) {
@@ -374,11 +376,13 @@ static void key_words(struct sorter *s, const struct sort_column *c, const uint3
         return;
     }
     if (tsf_type_is_string(c->v.type))
-        skip = common_prefix(&c->v, rows, n);
+        skip = common_prefix(&c->v, rows, n, &longest);
     words_fill(id, c->v.values, rows, n, skip, s->raw);
     if (tsf_type_is_string(c->v.type)) {
-        for (int64_t i = 0; i < n; i++)
-            exact &= (s->raw[i] & 0xff) < 8;
+        exact = longest - skip < 8;
+        if (exact) /* close the gap between the bytes that occur and the count */
+            for (int64_t i = 0, gap = 8 * (8 - (longest - skip)); i < n; i++)
+                s->raw[i] = gap < 64 ? s->raw[i] >> gap << 3 | (s->raw[i] & 7) : 0;
     } else if (id == TSF_TYPE_DECIMAL || id == TSF_TYPE_INTERVAL) {
         for (int64_t i = 0; i < n; i++)
             exact &= s->raw[i] != 0 && s->raw[i] != UINT64_MAX;
@@ -386,6 +390,21 @@ static void key_words(struct sorter *s, const struct sort_column *c, const uint3
         exact = id <= TSF_TYPE_DOUBLE || (id != TSF_TYPE_UUID && !c->v.type->n_children);
     }
     *exact_out = exact;
+}
+
+/* Bits that are zero in all words (doubles that are round numbers) take no part. */
+static uint64_t trailing_cut(uint64_t *raw, int64_t n, uint64_t range)
+{
+    uint64_t any = range;
+    int shift;
+
+    for (int64_t i = 0; i < n; i++)
+        any |= raw[i];
+    shift = any ? __builtin_ctzll(any) : 0;
+    if (shift)
+        for (int64_t i = 0; i < n; i++)
+            raw[i] >>= shift;
+    return range >> shift;
 }
 
 /* s->raw from words of any range to 0..range in the key's direction, NULL at its end. Returns the range. */
@@ -413,7 +432,7 @@ static uint64_t key_normalize(struct sorter *s, const struct sort_column *c, con
         else
             for (int64_t i = 0; i < n; i++)
                 raw[i] -= min;
-        return range;
+        return trailing_cut(raw, n, range);
     }
     if (range == UINT64_MAX) { /* no word left for NULL: give up the last bit */
         for (int64_t i = 0; i < n; i++)
@@ -431,8 +450,12 @@ static uint64_t key_normalize(struct sorter *s, const struct sort_column *c, con
     return range + 1;
 }
 
-/* Pack keys k.. into s->words; returns the bits used. *tie_out: first key that the words do not decide. */
-static int words_pack(struct sorter *s, const uint32_t *rows, int64_t n, int k, int *tie_out)
+/*
+ * Pack keys k.. into s->words; returns the bits used. *tie_out: first key that the words do not decide. While the word has
+ * room for the row's position the sort moves half the bytes, so keys whose range is far wider than the number of rows
+ * stay alone: few ties are left to the others.
+ */
+static int words_pack(struct sorter *s, const uint32_t *rows, int64_t n, int k, int pos_bits, int *tie_out)
 {
     int used = 0;
 
@@ -444,6 +467,8 @@ static int words_pack(struct sorter *s, const uint32_t *rows, int64_t n, int k, 
         key_words(s, &s->columns[k], rows, n, &exact);
         range = key_normalize(s, &s->columns[k], rows, n, &exact);
         bits = range ? 64 - __builtin_clzll(range) : 0;
+        if (used >= pos_bits + 4 && used + bits > 64 - pos_bits)
+            break;
         drop = TSF_MAX(bits - (64 - used), 0);
         bits -= drop;
         if (bits == 64)
@@ -514,9 +539,8 @@ static enum tsf_err keyed_order(struct sorter *s, int64_t n, int bits, uint32_t 
 }
 
 /* Sort s->words[0..n) and tell where each came from. */
-static enum tsf_err words_sort(struct sorter *s, int64_t n, int bits, uint32_t *pos, struct tsf_error *err)
+static enum tsf_err words_sort(struct sorter *s, int64_t n, int bits, int pos_bits, uint32_t *pos, struct tsf_error *err)
 {
-    int pos_bits = 64 - __builtin_clzll((uint64_t)n);
     enum order order = words_order(s->words, n);
     uint64_t mask = (1ULL << pos_bits) - 1;
     enum tsf_err rc;
@@ -564,7 +588,7 @@ static enum tsf_err ties_sort(struct sorter *s, uint32_t *rows, int64_t n, const
 static enum tsf_err rows_sort(struct sorter *s, uint32_t *rows, int64_t n, int k, int depth, struct tsf_error *err)
 {
     bool identity = depth == 0;
-    int tie, bits;
+    int tie, bits, pos_bits = 64 - __builtin_clzll((uint64_t)n | 1);
     uint64_t *same = NULL;
     enum tsf_err rc;
 
@@ -574,13 +598,13 @@ static enum tsf_err rows_sort(struct sorter *s, uint32_t *rows, int64_t n, int k
         rows_merge(s, rows, n, k);
         return TSF_OK;
     }
-    bits = words_pack(s, identity ? NULL : rows, n, k, &tie);
+    bits = words_pack(s, identity ? NULL : rows, n, k, pos_bits, &tie);
     if (bits == 0) {
         if (tie < s->n_keys)
             rows_merge(s, rows, n, tie);
         return TSF_OK;
     }
-    if ((rc = words_sort(s, n, bits, s->rows_tmp, err)) != TSF_OK)
+    if ((rc = words_sort(s, n, bits, pos_bits, s->rows_tmp, err)) != TSF_OK)
         return rc;
     if (tie < s->n_keys) {
         if (!(same = tsf_arena_calloc(&s->scratch, tsf_bit_words(n), 8)))
