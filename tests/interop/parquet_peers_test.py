@@ -37,7 +37,7 @@ SCALE = {"dec9": 2, "dec18": 6, "dec19": 0, "dec38": 10}
 
 def kind_of(column):
     """flat_dec380 -> dec38: the last digit counts columns of a type."""
-    return column.split("_")[1][:-1]
+    return "deep" if column.startswith("deep_") else column.split("_")[1][:-1]
 
 
 def canonical(kind, v):
@@ -46,13 +46,15 @@ def canonical(kind, v):
         return None
     if isinstance(v, (list, tuple)):
         return [canonical(kind, e) for e in v]
+    if isinstance(v, dict):
+        return [canonical(kind, e) for e in v.values()]
     if kind == "bool":
         return "1" if v else "0"
     if kind in ("float", "double"):
         return "nan" if v != v else struct.pack("<f" if kind == "float" else "<d", v).hex()
     if kind in SCALE:
         return str(int(decimal.Decimal(v).scaleb(SCALE[kind])))
-    if kind == "string":
+    if kind == "string" or isinstance(v, str):
         return v
     if kind == "binary":
         return bytes(v).hex()
@@ -97,6 +99,9 @@ def read_duckdb(path):
     names = [r[0] for r in db.execute(f"DESCRIBE SELECT * FROM '{path}'").fetchall()]
     exprs = []
     for n in names:
+        if n in ("deep_2", "deep_3"):  # maps
+            exprs.append(f"map_entries({n})" if n == "deep_2" else f"list_transform({n}, lambda x: map_entries(x))")
+            continue
         f = {"ts": "epoch_us({})", "ntz": "epoch_us({})", "date": "({} - DATE '1970-01-01')"}.get(kind_of(n), "{}")
         exprs.append(f"list_transform({n}, lambda x: {f.format('x')})" if n.startswith("list_") else f.format(n))
     rows = db.execute(f"SELECT {', '.join(exprs)} FROM '{path}'").fetchall()
@@ -109,7 +114,7 @@ def filter_duckdb(path, names, expected):
     db.execute("SET TimeZone='UTC'")
     for i, n in enumerate(names):
         kind = kind_of(n)
-        if n.startswith("list_") or kind not in ("byte", "short", "int", "long", "string", "date"):
+        if not n.startswith("flat_") or kind not in ("byte", "short", "int", "long", "string", "date"):
             continue
         column = [r[i] for r in expected if r[i] is not None]
         key = (lambda v: v.encode()) if kind == "string" else int
@@ -128,7 +133,7 @@ def statistics_pyarrow(path, names, expected):
     """Row group bounds hold every value, and nulls are counted."""
     meta = pq.ParquetFile(path).metadata
     row = 0
-    flat = [(i, n) for i, n in enumerate(names) if not n.startswith("list_")]
+    flat = [(i, n) for i, n in enumerate(names) if n.startswith("flat_")]
     leaf = {meta.schema.column(i).path.split(".")[0]: i for i in range(meta.num_columns)}
     for g in range(meta.num_row_groups):
         group = meta.row_group(g)
@@ -181,7 +186,7 @@ def case(name, args, skip=()):
             continue
         try:
             compare(read(path), names, expected)
-            if reader == "duckdb":
+            if reader == "duckdb" and ("bloom=1" in args or name.startswith("default")):
                 filter_duckdb(path, names, expected)
             elif reader == "pyarrow":
                 statistics_pyarrow(path, names, expected)
@@ -205,11 +210,10 @@ def main():
         case(f"v2 pages {seed}", [s, "rows=3000", "v2=1", "page_rows=700"])
         case(f"small pages and groups {seed}", [s, "rows=5000", "page_rows=100", "group_rows=1300", "bloom=1"])
         case(f"threads {seed}", [s, "rows=20000", "batch=6000", "threads=3", "bloom=1", "nested=0", "page_rows=5000"])
-        for encoding in (0, 3, 5, 6, 7, 8, 9):
-            for v2 in (0, 1):
-                case(f"encoding {encoding} v2 {v2}", [s, "rows=1500", "page_rows=400", f"encoding={encoding}", f"v2={v2}"])
-        for codec in (0, 1, 2, 6, 7):
-            case(f"codec {codec}", [s, "rows=1500", "page_rows=400", f"codec={codec}", f"v2={seed % 2}"])
+        for i, encoding in enumerate((0, 3, 5, 6, 7, 8, 9)):
+            case(f"encoding {encoding}", [s, "rows=1000", "page_rows=400", f"encoding={encoding}", f"v2={(i + seed) % 2}"])
+        for i, codec in enumerate((0, 1, 2, 6, 7)):
+            case(f"codec {codec}", [s, "rows=1000", "page_rows=400", f"codec={codec}", f"v2={(i + seed) % 2}"])
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 

@@ -8,7 +8,8 @@
  *   encoding, codec                            numbers of enum parquet_encoding, parquet_codec; else chosen
  *
  * A line of NDJSON is an array with one entry per column: integers, dates, times and unscaled decimals as numbers in
- * strings, floating point and binary as hexadecimal of their bytes, text as text, lists as arrays, NULL as null.
+ * strings, floating point and binary as hexadecimal of their bytes, text as text, lists as arrays, structures as arrays
+ * of their fields, maps as arrays of pairs, NULL as null.
  */
 #include "parquet/parquet.h"
 #include <stdio.h>
@@ -161,13 +162,22 @@ static enum tsf_err add_row(struct column *c, struct tsf_builder *b, struct tsf_
     enum tsf_err rc;
     if (below(100) < (uint64_t)c->null_percent)
         return tsf_builder_null(b, err);
-    if (c->type->id != TSF_TYPE_LIST)
+    if (c->type->n_children == 0)
         return add_value(c, b, err);
     struct column element = *c;
-    element.type = c->type->children[0].type;
-    for (uint64_t n = below(4) ? below(4) : below(30); n > 0; n--)
-        if ((rc = add_row(&element, &b->children[0], err)) != TSF_OK)
-            return rc;
+    element.null_percent = TSF_MIN(c->null_percent, 90);
+    uint64_t n = c->type->id == TSF_TYPE_STRUCT ? 1 : below(4) ? below(4) : below(30);
+    for (uint64_t i = 0; i < n; i++) {
+        for (int k = 0; k < c->type->n_children; k++) {
+            element.type = c->type->children[k].type;
+            if (c->type->id == TSF_TYPE_MAP && k == 0)
+                rc = tsf_builder_i64(&b->children[0], (int64_t)i * 10, err); /* keys differ */
+            else
+                rc = add_row(&element, &b->children[k], err);
+            if (rc != TSF_OK)
+                return rc;
+        }
+    }
     c->last = element.last;
     return tsf_builder_list_end(b, err);
 }
@@ -217,11 +227,6 @@ static void put_value(struct tsf_buf *out, const struct tsf_value *v)
 {
     char text[64], hex[2 * 16 + 1];
     char *long_hex;
-    const struct tsf_vector *list;
-    if (v->is_null) {
-        tsf_buf_append_z(out, "null", NULL);
-        return;
-    }
     switch (v->type->id) {
     case TSF_TYPE_BOOL:
         tsf_buf_append_z(out, v->u.b ? "\"1\"" : "\"0\"", NULL);
@@ -248,40 +253,53 @@ static void put_value(struct tsf_buf *out, const struct tsf_value *v)
         tsf_buf_printf(out, NULL, "\"%s\"", long_hex);
         free(long_hex);
         return;
-    case TSF_TYPE_LIST:
-        list = v->u.list;
-        tsf_buf_append_z(out, "[", NULL);
-        for (int64_t i = 0; i < list->length; i++) {
-            struct tsf_value e;
-            struct tsf_error err = TSF_ERROR_INIT;
-            die(tsf_vector_get(list, i, NULL, &e, &err), &err);
-            if (i)
-                tsf_buf_append_z(out, ",", NULL);
-            put_value(out, &e);
-        }
-        tsf_buf_append_z(out, "]", NULL);
-        return;
     default:
         tsf_buf_printf(out, NULL, "\"%lld\"", (long long)v->u.i64);
     }
+}
+
+static void put_cell(struct tsf_buf *out, const struct tsf_vector *v, int64_t row)
+{
+    const struct tsf_type *t = v->type;
+    const int32_t *offsets = v->values;
+    struct tsf_value value;
+    struct tsf_error err = TSF_ERROR_INIT;
+    if (!tsf_vector_present(v, row)) {
+        tsf_buf_append_z(out, "null", NULL);
+        return;
+    }
+    if (t->n_children == 0) {
+        die(tsf_vector_get(v, row, NULL, &value, &err), &err);
+        put_value(out, &value);
+        return;
+    }
+    tsf_buf_append_z(out, "[", NULL);
+    int64_t first = t->id == TSF_TYPE_STRUCT ? row : offsets[row], end = t->id == TSF_TYPE_STRUCT ? row + 1 : offsets[row + 1];
+    for (int64_t i = first; i < end; i++) {
+        if (t->id == TSF_TYPE_MAP)
+            tsf_buf_append_z(out, i > first ? ",[" : "[", NULL);
+        for (int k = 0; k < t->n_children; k++) {
+            if (k > 0 || (i > first && t->id != TSF_TYPE_MAP))
+                tsf_buf_append_z(out, ",", NULL);
+            put_cell(out, &v->children[k], i);
+        }
+        if (t->id == TSF_TYPE_MAP)
+            tsf_buf_append_z(out, "]", NULL);
+    }
+    tsf_buf_append_z(out, "]", NULL);
 }
 
 static void put_rows(FILE *f, const struct tsf_batch *b, struct tsf_buf *line)
 {
     for (int64_t i = 0; i < tsf_batch_rows(b); i++) {
         int64_t row = b->sel ? b->sel[i] : i;
-        struct tsf_arena a = TSF_ARENA_INIT;
-        struct tsf_error err = TSF_ERROR_INIT;
         tsf_buf_reset(line);
         for (int c = 0; c < b->n_columns; c++) {
-            struct tsf_value v;
-            die(tsf_vector_get(&b->columns[c], row, &a, &v, &err), &err);
             tsf_buf_append_z(line, c ? "," : "[", NULL);
-            put_value(line, &v);
+            put_cell(line, &b->columns[c], row);
         }
         tsf_buf_append_z(line, "]\n", NULL);
         fwrite(line->data, 1, line->len, f);
-        tsf_arena_release(&a);
     }
 }
 
@@ -294,7 +312,28 @@ static const struct { const char *name; enum tsf_type_id id; int precision, scal
     { "dec38", TSF_TYPE_DECIMAL, 38, 10 }, { "date", TSF_TYPE_DATE }, { "ts", TSF_TYPE_TIMESTAMP },
     { "ntz", TSF_TYPE_TIMESTAMP_NTZ }, { "string", TSF_TYPE_STRING }, { "binary", TSF_TYPE_BINARY },
 };
-enum { PER_TYPE = 2, MAX_COLUMNS = TSF_ARRAY_LEN(kinds) * (PER_TYPE + 1) };
+enum { PER_TYPE = 2, N_DEEP = 4, MAX_COLUMNS = TSF_ARRAY_LEN(kinds) * (PER_TYPE + 1) + N_DEEP };
+
+/* Lists in lists, structures, maps, and all of them together. */
+static const struct tsf_type *deep_type(struct tsf_arena *a, int which)
+{
+    static const struct tsf_field pair[2] = {
+        { .name = "x", .type = TSF_T(INT64), .nullable = true, .field_id = -1 },
+        { .name = "y", .type = TSF_T(STRING), .nullable = true, .field_id = -1 },
+    };
+    static const struct tsf_type pair_type = { .id = TSF_TYPE_STRUCT, .n_children = 2, .children = pair };
+    static const struct tsf_field entry[2] = {
+        { .name = "key", .type = TSF_T(INT64), .field_id = -1 },
+        { .name = "value", .type = &pair_type, .nullable = true, .field_id = -1 },
+    };
+    static const struct tsf_type map_type = { .id = TSF_TYPE_MAP, .n_children = 2, .children = entry };
+    switch (which) {
+    case 0: return tsf_type_list(a, tsf_type_list(a, TSF_T(INT64), true), true);
+    case 1: return &pair_type;
+    case 2: return &map_type;
+    default: return tsf_type_list(a, &map_type, true);
+    }
+}
 
 static int make_schema(const struct options *o, struct tsf_arena *a, struct tsf_schema *schema, struct column *columns)
 {
@@ -312,6 +351,12 @@ static int make_schema(const struct options *o, struct tsf_arena *a, struct tsf_
                 .nullable = c->null_percent > 0 || below(2), .field_id = -1,
             };
         }
+    }
+    for (int i = 0; o->nested && i < N_DEEP; i++, n++) {
+        columns[n] = (struct column){ .type = deep_type(a, i), .spread = (enum spread)below(SPREADS),
+                                      .null_percent = o->nulls ? (int)below(60) : 0 };
+        schema->fields[n] = (struct tsf_field){ .name = tsf_arena_printf(a, "deep_%d", i), .type = columns[n].type,
+                                                .nullable = o->nulls != 0, .field_id = -1 };
     }
     return n;
 }
