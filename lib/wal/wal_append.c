@@ -276,6 +276,9 @@ static enum tsf_err shared_create(struct wal_topic *t, struct wal_state *s, int 
     s->base_lsn = h.base_lsn;
     s->n_records = 0;
     s->valid_end = (int64_t)head.len;
+    /* The state knows the segment before it has a record: a kill from here on leaves bytes that the state does not cover. */
+    if ((rc = wal_state_put(t, s, err)) != TSF_OK)
+        goto done;
     *fd_out = fd;
     fd = -1;
 done:

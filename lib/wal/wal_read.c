@@ -73,15 +73,18 @@ done:
     return rc;
 }
 
-/* Header of segment i. A newest segment without a whole header is a crash while it was made; it holds nothing. */
-static enum tsf_err segment_header(struct wal_view *v, int i, bool newest, struct tsf_error *err)
+/*
+ * Header of segment i. empty_ok: no LSN lies between this segment and what follows it, so without a whole header it is what
+ * a crash left of making it; it holds nothing.
+ */
+static enum tsf_err segment_header(struct wal_view *v, int i, bool empty_ok, struct tsf_error *err)
 {
     struct view_segment *s = &v->segments[i];
     struct tsf_error e = TSF_ERROR_INIT;
     enum tsf_err rc;
 
     rc = wal_header_decode(s->p, (size_t)s->src.size, &s->h, &e);
-    if (rc == TSF_ERR_FORMAT && newest) {
+    if (rc == TSF_ERR_FORMAT && empty_ok && s->src.size < WAL_HEADER_MAX) {
         s->limit = 0;
         s->h = (struct wal_segment_header){ 0 };
         return TSF_OK;
@@ -135,7 +138,7 @@ enum tsf_err wal_view_open(struct wal_topic *t, struct wal_view **out, struct ts
     for (int i = 0; i < l.n; i++) {
         v->n_segments = i + 1;
         if ((rc = segment_open(v, l.files[i].name, &v->segments[i], err)) != TSF_OK ||
-            (rc = segment_header(v, i, i == l.n - 1, err)) != TSF_OK)
+            (rc = segment_header(v, i, i == l.n - 1 || l.files[i + 1].base_lsn == l.files[i].base_lsn, err)) != TSF_OK)
             goto done;
         struct view_segment *s = &v->segments[i];
         if (has_state && memcmp(s->h.id, state.segment, 16) == 0)
