@@ -209,7 +209,7 @@ def main():
         case(f"no nulls {seed}", [s, "rows=2000", "nulls=0"])
         case(f"v2 pages {seed}", [s, "rows=3000", "v2=1", "page_rows=700"])
         case(f"small pages and groups {seed}", [s, "rows=5000", "page_rows=100", "group_rows=1300", "bloom=1"])
-        case(f"threads {seed}", [s, "rows=20000", "batch=6000", "threads=3", "bloom=1", "nested=0", "page_rows=5000"])
+        case(f"threads {seed}", [s, "rows=7000", "batch=2500", "threads=3", "bloom=1", "nested=0", "page_rows=2000"])
         for i, encoding in enumerate((0, 3, 5, 6, 7, 8, 9)):
             case(f"encoding {encoding}", [s, "rows=1000", "page_rows=400", f"encoding={encoding}", f"v2={(i + seed) % 2}"])
         for i, codec in enumerate((0, 1, 2, 6, 7)):
