@@ -9,7 +9,10 @@
  *   parquet_codec.c     zstd, snappy, gzip, lz4_raw, none
  *   parquet_encoding.c  decoders: PLAIN, RLE/bit-packed, DELTA_*, BYTE_STREAM_SPLIT
  *   parquet_unpack*.c   bit unpacking kernels
- *   parquet_column.c    column chunk reader: pages, dictionary, levels, skipping
+ *   parquet_convert.c   physical values -> tsf types
+ *   parquet_page.c      column chunk: pages, dictionary, skipping
+ *   parquet_column.c    columns: flat vectors, selections
+ *   parquet_nested.c    lists, maps and structs from levels
  *   parquet_stats.c     statistics: reading (trust rules), merging, truncation
  *   parquet_bloom.c     split-block bloom filters
  *   parquet_encode.c    encoders and the choice among them
@@ -68,7 +71,9 @@ struct parquet_node {
 struct parquet_stats {
     struct tsf_str min, max;
     int64_t null_count, distinct_count; /* -1 unknown */
+    int64_t nan_count;                  /* floats; -1 unknown */
     bool min_exact, max_exact;          /* false also when not said */
+    bool min_cut, max_cut;              /* said not to be exact */
     bool deprecated;                    /* came from the old min/max fields: signed compare */
 };
 
@@ -155,6 +160,11 @@ int64_t parquet_column_left(const struct parquet_column *c);
  */
 enum tsf_err parquet_column_read(struct parquet_column *c, int64_t n, struct tsf_arena *a, struct tsf_vector *out,
                                  struct tsf_error *err);
+/*
+ * All vectors read so far are dead: buffers they borrowed (string bytes of pages; not the dictionary) may go. For long
+ * scans with bounded memory.
+ */
+void parquet_column_recycle(struct parquet_column *c);
 /* Pass over n rows; whole pages are not even decompressed (offset index when present). */
 enum tsf_err parquet_column_skip(struct parquet_column *c, int64_t n, struct tsf_error *err);
 /*

@@ -10,7 +10,6 @@
 #include <xxhash.h>
 
 #include "parquet/parquet_internal.h"
-#include "parquet/parquet_read_internal.h"
 
 static const uint32_t bloom_salt[8] = { 0x47b6137bU, 0x44974d91U, 0x8824ad5bU, 0xa2b7289dU,
                                         0x705495c7U, 0x2df1424bU, 0x9efc4947U, 0x5c6bfb31U };
@@ -32,14 +31,14 @@ uint64_t parquet_bloom_hash(const void *plain, size_t n)
     return XXH64(plain, n, 0);
 }
 
-static size_t bloom_block(size_t n_bytes, uint64_t hash)
+size_t parquet_bloom_block(size_t n_bytes, uint64_t hash)
 {
     return (size_t)(((hash >> 32) * (uint64_t)(n_bytes / 32)) >> 32) * 32;
 }
 
 void parquet_bloom_insert(uint8_t *bits, size_t n_bytes, uint64_t hash)
 {
-    uint8_t *block = bits + bloom_block(n_bytes, hash);
+    uint8_t *block = bits + parquet_bloom_block(n_bytes, hash);
     for (int i = 0; i < 8; i++) {
         uint32_t w = tsf_le32_get(block + 4 * i);
         tsf_le32_put(block + 4 * i, w | 1U << (((uint32_t)hash * bloom_salt[i]) >> 27));
@@ -48,7 +47,7 @@ void parquet_bloom_insert(uint8_t *bits, size_t n_bytes, uint64_t hash)
 
 bool parquet_bloom_test(const uint8_t *bits, size_t n_bytes, uint64_t hash)
 {
-    const uint8_t *block = bits + bloom_block(n_bytes, hash);
+    const uint8_t *block = bits + parquet_bloom_block(n_bytes, hash);
     uint32_t missing = 0;
     for (int i = 0; i < 8; i++)
         missing |= ~tsf_le32_get(block + 4 * i) & 1U << (((uint32_t)hash * bloom_salt[i]) >> 27);

@@ -98,6 +98,7 @@ uint32_t parquet_crc32(const void *p, size_t n); /* the one page headers have */
 /* Bytes (a power of two, at least 32) for n distinct values at this false positive rate. */
 size_t parquet_bloom_size(int64_t n_distinct, double fpp);
 uint64_t parquet_bloom_hash(const void *plain, size_t n); /* XXH64, seed 0, of the PLAIN bytes without a length */
+size_t parquet_bloom_block(size_t n_bytes, uint64_t hash); /* offset of the hash's block of 32 bytes */
 void parquet_bloom_insert(uint8_t *bits, size_t n_bytes, uint64_t hash);
 bool parquet_bloom_test(const uint8_t *bits, size_t n_bytes, uint64_t hash);
 /* Header and bits, as they stand in the file. */

@@ -262,7 +262,7 @@ static void read_stats(struct parquet_tread *r, int type, struct parquet_stats *
     struct tsf_str old_min = { 0 }, old_max = { 0 };
     int16_t id = 0;
 
-    *s = (struct parquet_stats){ .null_count = -1, .distinct_count = -1 };
+    *s = (struct parquet_stats){ .null_count = -1, .distinct_count = -1, .nan_count = -1 };
     if (!parquet_tread_struct(r, type))
         return;
     while (parquet_tread_field(r, &id, &type)) {
@@ -273,8 +273,15 @@ static void read_stats(struct parquet_tread *r, int type, struct parquet_stats *
         case 4: s->distinct_count = parquet_tread_i64(r, type); break;
         case 5: s->max = parquet_tread_binary(r, type); break;
         case 6: s->min = parquet_tread_binary(r, type); break;
-        case 7: s->max_exact = parquet_tread_bool(r, type); break;
-        case 8: s->min_exact = parquet_tread_bool(r, type); break;
+        case 7:
+            s->max_exact = parquet_tread_bool(r, type);
+            s->max_cut = !s->max_exact;
+            break;
+        case 8:
+            s->min_exact = parquet_tread_bool(r, type);
+            s->min_cut = !s->min_exact;
+            break;
+        case 9: s->nan_count = parquet_tread_i64(r, type); break;
         default: parquet_tread_skip(r, type);
         }
     }
@@ -367,7 +374,7 @@ static void read_chunk(struct parquet_tread *r, int type, struct parquet_chunk *
     int16_t id = 0;
     *c = (struct parquet_chunk){ .dictionary_page_offset = -1, .column_index_offset = -1, .offset_index_offset = -1,
                                  .bloom_offset = -1, .bloom_length = -1, .physical = -1,
-                                 .stats = { .null_count = -1, .distinct_count = -1 } };
+                                 .stats = { .null_count = -1, .distinct_count = -1, .nan_count = -1 } };
     *has_meta = false;
     if (!parquet_tread_struct(r, type))
         return;
