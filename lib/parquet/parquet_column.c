@@ -166,7 +166,7 @@ static enum tsf_err flat_values(struct flat *f, int64_t rows, int64_t present, i
     const bool codes = l->page_dict && f->want_codes && !f->values;
     const int width = codes ? 4 : l->conv.dst_width;
     enum tsf_err rc;
-    void *dst;
+    void *dst = NULL;
 
     if (codes && !f->codes) {
         if ((rc = alloc_padded(f, 4, &dst, err)) != TSF_OK)
@@ -176,7 +176,7 @@ static enum tsf_err flat_values(struct flat *f, int64_t rows, int64_t present, i
     if (!codes && !f->values && (rc = flat_give_up_codes(f, err)) != TSF_OK)
         return rc;
     dst = (char *)(codes ? (void *)f->codes : f->values) + f->done * width;
-    rc = codes ? parquet_leaf_codes(l, n, idx, present, dst, err) : parquet_leaf_values(l, n, idx, present, dst, f->a, err);
+    rc = codes ? parquet_leaf_codes(l, n, idx, present, dst, err) : parquet_leaf_read(l, n, idx, present, dst, f->a, err);
     if (rc != TSF_OK)
         return rc;
     if (present < rows)

@@ -53,7 +53,7 @@ static const struct tsf_type *logical_type(const struct parquet_node *n)
     }
 }
 
-enum tsf_err parquet_leaf_type(const struct parquet_node *n, const struct tsf_type **out, struct tsf_error *err)
+enum tsf_err parquet_node_type(const struct parquet_node *n, const struct tsf_type **out, struct tsf_error *err)
 {
     const struct tsf_type *t = logical_type(n);
     if (!t && n->logical == PARQUET_LOGICAL_DECIMAL && n->precision > 38)
@@ -343,8 +343,8 @@ static void pick_fixed(struct parquet_conv *c, const struct tsf_type *from, cons
 enum tsf_err parquet_conv_init(struct parquet_conv *c, const struct parquet_node *n, const struct tsf_type *as,
                                struct tsf_error *err)
 {
-    const struct tsf_type *from;
-    enum tsf_err rc = parquet_leaf_type(n, &from, err);
+    const struct tsf_type *from = NULL;
+    enum tsf_err rc = parquet_node_type(n, &from, err);
     if (rc != TSF_OK)
         return rc;
     *c = (struct parquet_conv){ .type = as ? as : from, .mul = 1 };

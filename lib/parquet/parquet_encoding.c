@@ -36,7 +36,7 @@ enum tsf_err parquet_hybrid_init(struct parquet_hybrid *h, const uint8_t *p, siz
 static enum tsf_err hybrid_run(struct parquet_hybrid *h, struct tsf_error *err)
 {
     uint64_t head;
-    if (h->w == 0) {
+    if (h->w == 0 && h->p == h->end) {
         h->rle_left = INT64_MAX;
         h->value = 0;
         return TSF_OK;
@@ -47,12 +47,17 @@ static enum tsf_err hybrid_run(struct parquet_hybrid *h, struct tsf_error *err)
     if (count == 0 || count > INT32_MAX)
         return tsf_fail(err, TSF_ERR_FORMAT, "RLE: run of %llu", (unsigned long long)count);
     if (head & 1) {
-        if (count * (uint64_t)h->w > (uint64_t)(h->end - h->p))
-            return tsf_fail(err, TSF_ERR_FORMAT, "RLE: packed run ends past the page");
+        uint64_t bytes = count * (uint64_t)h->w, have = (uint64_t)(h->end - h->p);
         h->packed = h->p;
         h->packed_at = 0;
         h->packed_left = (int64_t)count * 8;
-        h->p += count * (uint64_t)h->w;
+        if (bytes > have) { /* some writers leave the padding of the last run away */
+            h->packed_left = (int64_t)(have * 8 / (uint64_t)h->w);
+            bytes = have;
+        }
+        if (h->packed_left == 0)
+            return tsf_fail(err, TSF_ERR_FORMAT, "RLE: packed run ends past the page");
+        h->p += bytes;
     } else {
         int bytes = (h->w + 7) / 8;
         if (bytes > h->end - h->p)

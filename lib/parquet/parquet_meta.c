@@ -355,8 +355,15 @@ static void read_column_meta(struct parquet_tread *r, int type, struct parquet_c
         case 11: c->dictionary_page_offset = parquet_tread_i64(r, type); break;
         case 12: read_stats(r, type, &c->stats); break;
         case 13: read_encoding_stats(r, type, &es); break;
-        case 14: c->bloom_offset = parquet_tread_i64(r, type); break;
-        case 15: c->bloom_length = parquet_tread_i32(r, type); break;
+        case 14:
+        case 15: /* drafts of the format had something else here */
+            if (type != PARQUET_T_I64 && type != PARQUET_T_I32)
+                parquet_tread_skip(r, type);
+            else if (id == 14)
+                c->bloom_offset = parquet_tread_i64(r, type);
+            else
+                c->bloom_length = parquet_tread_i32(r, type);
+            break;
         default: parquet_tread_skip(r, type);
         }
     }
@@ -579,7 +586,9 @@ static enum tsf_err read_key_values(struct parquet_tread *r, int type, struct ts
         int16_t id = 0;
         int ft;
         while (parquet_tread_field(r, &id, &ft)) {
-            if (id == 1)
+            if (ft != PARQUET_T_BINARY) /* seen in files: booleans */
+                parquet_tread_skip(r, ft);
+            else if (id == 1)
                 m->keys[i] = parquet_tread_binary(r, ft);
             else if (id == 2)
                 m->values[i] = parquet_tread_binary(r, ft);

@@ -74,7 +74,7 @@ static enum tsf_err take_entries(struct parquet_leaf_reader *l, int64_t m, struc
     if ((rc = tsf_buf_append(&lev->def, def, (size_t)m, err)) != TSF_OK ||
         (rc = tsf_buf_append(&lev->rep, rep, (size_t)m, err)) != TSF_OK ||
         (rc = tsf_buf_reserve(&lev->dense, (size_t)present * width + TSF_PAD, err)) != TSF_OK ||
-        (rc = parquet_leaf_values(l, present, NULL, present, lev->dense.data + lev->dense.len, a, err)) != TSF_OK)
+        (rc = parquet_leaf_read(l, present, NULL, present, lev->dense.data + lev->dense.len, a, err)) != TSF_OK)
         return rc;
     lev->dense.len += (size_t)present * width;
     lev->n += m;

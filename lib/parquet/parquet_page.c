@@ -103,9 +103,20 @@ void parquet_leaf_reader_release(struct parquet_leaf_reader *l)
     *l = (struct parquet_leaf_reader){ 0 };
 }
 
+/* Writers before parquet-mr 1.2.9 left the dictionary page's header out of the chunk's size. */
+static bool chunk_too_short(const struct parquet_leaf_reader *l)
+{
+    static const char *const old[] = { "parquet-mr version 1.0.", "parquet-mr version 1.1.", "parquet-mr version 1.2." };
+    for (size_t i = 0; i < TSF_ARRAY_LEN(old); i++)
+        if (tsf_str_starts(l->meta->created_by, tsf_str(old[i])))
+            return true;
+    return false;
+}
+
 static enum tsf_err leaf_bytes(struct parquet_leaf_reader *l, struct tsf_error *err)
 {
-    const size_t n = (size_t)l->chunk->length;
+    const int64_t beyond = chunk_too_short(l) ? TSF_MIN(100, l->src->size - l->chunk->start - l->chunk->length) : 0;
+    const size_t n = (size_t)(l->chunk->length + beyond);
     l->n_bytes = l->n_safe = n;
     if ((l->bytes = tsf_source_view(l->src, l->chunk->start, n + PARQUET_SLACK))) {
         l->n_safe += PARQUET_SLACK;
@@ -145,7 +156,7 @@ static enum tsf_err body_open(struct parquet_leaf_reader *l, bool compressed, co
     enum tsf_err rc;
 
     tsf_buf_reset(buf);
-    if (codec == PARQUET_UNCOMPRESSED && src_n == dst_n &&
+    if (codec == PARQUET_UNCOMPRESSED && src_n == dst_n - keep &&
         (size_t)(src - l->bytes) + src_n + PARQUET_SLACK <= l->n_safe) {
         *out = src - keep;
         return TSF_OK;
@@ -386,7 +397,8 @@ static enum tsf_err page_open(struct parquet_leaf_reader *l, struct tsf_error *e
         const size_t levels = (size_t)h->def_length + (size_t)h->rep_length;
         if (src_n == levels && dst_n > levels)
             return tsf_fail(err, TSF_ERR_FORMAT, "page of %zu bytes has no values, its header says %zu bytes", src_n, dst_n - levels);
-        rc = body_open(l, h->is_compressed, body + levels, src_n - levels, dst_n, levels, &l->page_buf, &p, err);
+        /* Old Arrow writers said "not compressed" of pages that are. */
+        rc = body_open(l, h->is_compressed || src_n != dst_n, body + levels, src_n - levels, dst_n, levels, &l->page_buf, &p, err);
     }
     if (rc != TSF_OK)
         return rc;
@@ -569,7 +581,7 @@ static enum tsf_err picked_values(struct parquet_leaf_reader *l, int64_t n, cons
     return c->fn(c, tmp, k, dst, err);
 }
 
-enum tsf_err parquet_leaf_values(struct parquet_leaf_reader *l, int64_t n, const uint32_t *idx, int64_t k, void *dst,
+enum tsf_err parquet_leaf_read(struct parquet_leaf_reader *l, int64_t n, const uint32_t *idx, int64_t k, void *dst,
                                  struct tsf_arena *a, struct tsf_error *err)
 {
     const void *src;

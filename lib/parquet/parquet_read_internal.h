@@ -125,7 +125,7 @@ struct parquet_conv {
     enum tsf_err (*fn)(const struct parquet_conv *c, const void *src, int64_t n, void *dst, struct tsf_error *err);
 };
 /* The file's own type of a leaf. */
-enum tsf_err parquet_leaf_type(const struct parquet_node *n, const struct tsf_type **out, struct tsf_error *err);
+enum tsf_err parquet_node_type(const struct parquet_node *n, const struct tsf_type **out, struct tsf_error *err);
 /* as NULL: the file's own type. */
 enum tsf_err parquet_conv_init(struct parquet_conv *c, const struct parquet_node *n, const struct tsf_type *as,
                                struct tsf_error *err);
@@ -210,7 +210,7 @@ enum tsf_err parquet_leaf_scratch(struct parquet_leaf_reader *l, size_t n, void 
  * The next n dense values of a loaded page, converted, to dst; dictionary pages are looked up. idx: only those of the
  * next n (k of them). Borrowed bytes that are not in a page go to the arena.
  */
-enum tsf_err parquet_leaf_values(struct parquet_leaf_reader *l, int64_t n, const uint32_t *idx, int64_t k, void *dst,
+enum tsf_err parquet_leaf_read(struct parquet_leaf_reader *l, int64_t n, const uint32_t *idx, int64_t k, void *dst,
                                  struct tsf_arena *a, struct tsf_error *err);
 /* Dictionary pages: codes instead, checked. */
 enum tsf_err parquet_leaf_codes(struct parquet_leaf_reader *l, int64_t n, const uint32_t *idx, int64_t k, int32_t *dst,
