@@ -3,8 +3,9 @@
 /*
  * cache: what was once decoded or fetched, kept for the next process.
  *
- *   cache_meta.c   metadata tier: footers and decoded snapshots in LMDB under <dir>/meta-v<N>
- *   cache_stats.c  hits and misses, per process and accumulated
+ *   cache_meta.c      metadata tier: footers and decoded snapshots in LMDB under <dir>/meta-v<N>
+ *   cache_entry.c     keys and values as bytes
+ *   cache_internal.h  what the two share
  *
  * Only ever a hint: a cache that is missing, read-only, damaged, full or of another version answers "miss" and takes
  * nothing; no function here fails. Values carry a checksum, so damage is a miss. A NULL cache is legal everywhere.
@@ -22,9 +23,9 @@ void cache_free(struct cache *c);
 /* Borrowed bytes of the cache; they stay as they are until released, also when others replace or evict the entry. */
 struct cache_view {
     struct tsf_str data; /* 8-byte aligned */
-    void *txn;
+    void *txn, *copy;    /* private */
 };
-#define CACHE_VIEW_INIT { { NULL, 0 }, NULL }
+#define CACHE_VIEW_INIT { { NULL, 0 }, NULL, NULL }
 void cache_view_release(struct cache_view *v); /* safe to repeat; before cache_free */
 
 /* ---- footers ------------------------------------------------------------------------------------------ */

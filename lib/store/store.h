@@ -3,9 +3,10 @@
 /*
  * store: objects under one root, behind a table of functions.
  *
- *   store.c         opening by URI, key rules, counters; every call goes through here
- *   store_local.c   a directory
- *   store_memory.c  a few objects in memory (tests, fuzzing)
+ *   store.c           opening by URI, key rules, counters; every call goes through here
+ *   store_local.c     a directory
+ *   store_memory.c    a few objects in memory (tests, fuzzing)
+ *   store_internal.h  how store.c makes the back ends
  *
  * The S3 back end, the data cache and the fault injector implement struct store_ops too and wrap one another.
  *
@@ -88,7 +89,7 @@ bool store_key_ok(const char *key); /* by the rules above */
 
 /* Open an immutable object for reading at any place. size_hint: its size when known (saves a request), else -1. */
 enum tsf_err store_source_open(struct store *s, const char *key, int64_t size_hint, struct tsf_source *out, struct tsf_error *err);
-/* Append the whole object to out. Larger than max: TSF_ERR_NOMEM. Absent: TSF_ERR_NOT_FOUND. */
+/* The whole object into out, which is reset first. Larger than max: TSF_ERR_NOMEM. Absent: TSF_ERR_NOT_FOUND. */
 enum tsf_err store_get(struct store *s, const char *key, size_t max, struct tsf_buf *out, struct tsf_error *err);
 enum tsf_err store_stat(struct store *s, const char *key, struct store_stat *out, struct tsf_error *err);
 /* Durable when it returns. if_none_match: TSF_ERR_CONFLICT when the object exists, atomically; else replaces it. */
