@@ -13,7 +13,8 @@
  *   delta_checkpoint.c  reading checkpoints (classic, multi-part, V2)
  *   delta_checkpoint_write.c  writing them
  *   delta_features.c    protocol: what we may read and write
- *   delta_stats.c       statistics JSON: rendering and columns of bounds
+ *   delta_stats.c       statistics JSON -> columns of bounds
+ *   delta_stats_json.c  statistics JSON of files that we write
  *   delta_dv.c          deletion vectors
  *   delta_blob.c        decoded snapshots as bytes, for the cache
  *   delta_commit.c      commits, conflict rules, retries
@@ -81,7 +82,7 @@ struct delta_file {
     int64_t n_rows;          /* physical rows (deletion vectors not taken off); -1 unknown */
     int64_t footer_offset, footer_length; /* from DELTA_TAG_FOOTER; -1 not said */
     const struct tsf_value *partition;    /* n_partition values by partition order */
-    struct tsf_str stats;      /* raw JSON, may be empty */
+    struct tsf_str stats;      /* JSON text, may be empty */
     struct tsf_str clustering; /* DELTA_TAG_CLUSTERING, may be empty */
     struct tsf_str tags;       /* raw JSON object, may be empty */
     struct delta_dv dv;
@@ -93,7 +94,7 @@ struct delta_bounds {
     const int64_t *null_count;  /* n_files entries, -1 unknown */
     /* n_files entries; bit 0: min is attained by a row, bit 1: max is. Clear for cut strings, millisecond times, files with DVs. */
     const uint8_t *exact;
-    bool any; /* false: nothing is known for any file */
+    bool any; /* false: min and max are known for no file (and are not set for types that have no bounds) */
 };
 
 struct delta_snapshot {
