@@ -4,7 +4,7 @@
  * delta: Delta Lake tables: what a version holds, and how the next one comes to be.
  *
  *   delta_scan.c        JSON scanner for log lines
- *   delta_action.c      actions <-> JSON lines
+ *   delta_action.c      log lines -> actions
  *   delta_path.c        URL coding of paths, Hive folder names, partition values as text
  *   delta_files.c       the file list of a snapshot: columns and string heap
  *   delta_replay.c      newest action wins
@@ -17,6 +17,7 @@
  *   delta_stats_json.c  statistics JSON of files that we write
  *   delta_dv.c          deletion vectors
  *   delta_blob.c        decoded snapshots as bytes, for the cache
+ *   delta_render.c      actions -> log lines
  *   delta_commit.c      commits, conflict rules, retries
  *   delta_history.c     history, log cleanup
  *

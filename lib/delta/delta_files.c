@@ -329,3 +329,18 @@ int64_t delta_files_compact(struct delta_files *f)
     f->n_slots = 0;
     return lo;
 }
+
+int64_t delta_files_live(const struct delta_files *f)
+{
+    int64_t lo = 0, hi = f->n;
+
+    while (lo < hi) {
+        int64_t mid = lo + (hi - lo) / 2;
+
+        if (f->rows[mid].flags & DELTA_ROW_LIVE)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}

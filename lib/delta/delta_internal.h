@@ -81,6 +81,18 @@ enum tsf_err delta_protocol_parse(struct tsf_str raw, struct tsf_arena *a, struc
 enum tsf_err delta_metadata_parse(struct tsf_str raw, struct tsf_arena *a, struct delta_metadata *out, struct tsf_error *err);
 enum tsf_err delta_dv_parse(struct tsf_str raw, struct tsf_arena *a, struct delta_dv *out, struct tsf_error *err);
 
+/* ---- rendering (delta_render.c): one line with its newline ---------------------------------------------------- */
+
+enum tsf_err delta_render_add(const struct delta_metadata *m, const struct delta_add *a, struct tsf_buf *out, struct tsf_error *err);
+enum tsf_err delta_render_remove(const struct delta_metadata *m, const struct delta_remove *r, int64_t now_ms, struct tsf_buf *out,
+                                 struct tsf_error *err);
+enum tsf_err delta_render_txn(const char *app_id, int64_t version, int64_t now_ms, struct tsf_buf *out, struct tsf_error *err);
+enum tsf_err delta_render_protocol(const struct delta_protocol *p, struct tsf_buf *out, struct tsf_error *err);
+enum tsf_err delta_render_metadata(const struct delta_create_options *o, const char *id, int64_t created_ms, struct tsf_buf *out,
+                                   struct tsf_error *err);
+enum tsf_err delta_render_info(const struct delta_change *c, const char *txn_id, int64_t now_ms, int64_t read_version, struct tsf_buf *out,
+                               struct tsf_error *err);
+
 /* ---- file list (delta_files.c) ------------------------------------------------------------------------------ */
 
 /* Bytes in the string heap: offset 40 bits, length 24 bits. 0 length: absent or empty. */
@@ -96,14 +108,16 @@ struct delta_row {
     int64_t size, time_ms, n_rows, footer_offset;
     int32_t footer_length;
     uint32_t hash;                   /* of path and deletion vector id: the identity of a logical file */
-    uint32_t flags, unused;
+    uint32_t flags;
+    uint32_t blob_row;               /* 1 + row of the blob whose columns hold this file's bounds; 0: none does */
 };
 _Static_assert(sizeof(struct delta_row) == 96, "rows are stored as they are");
 
 /* Strings of one or more snapshots: first those of a cached blob, then what commits brought. Only grows. */
 struct delta_heap {
     int refs;
-    struct cache_view view;   /* keeps base alive, when it is from the cache */
+    struct cache_view view;   /* keeps blob and base alive, when they are from the cache */
+    struct tsf_str blob;      /* whole decoded blob, for its columns (delta_blob_column) */
     struct tsf_str base;
     struct tsf_buf more;
 };
@@ -139,6 +153,7 @@ enum tsf_err delta_files_remove(struct delta_files *f, const struct delta_file_a
                                 struct tsf_error *err);
 /* Live rows first, tombstones after them; the index goes. Returns the number of live rows. */
 int64_t delta_files_compact(struct delta_files *f);
+int64_t delta_files_live(const struct delta_files *f); /* the same number when they are in that order */
 /* Any live row with this decoded path; -1. */
 int64_t delta_files_find_path(struct delta_files *f, struct tsf_str path, struct tsf_error *err);
 /* Pairs of a row; false when damaged. */
@@ -184,7 +199,7 @@ struct delta_state {
     struct tsf_arena arena;
     struct delta_mark mark;
     int64_t cached_version;    /* newest version known to be in the cache; -1 */
-    int64_t *arrays;           /* size, modified, n_rows */
+    const int64_t *arrays;     /* size, modified, n_rows; the blob's own when files.borrowed */
     struct tsf_vector *partition; /* per partition column; type NULL: not made yet */
     struct delta_bounds *bounds;  /* per field; null_count NULL: not made yet */
     struct tsf_arena lazy;     /* what the lazy parts live in */
@@ -192,9 +207,10 @@ struct delta_state {
 /* Takes what is in r (also on failure). */
 enum tsf_err delta_snapshot_build(struct store *store, struct cache *cache, struct delta_replay *r, int64_t version,
                                   const struct delta_mark *mark, struct delta_snapshot **out, struct tsf_error *err);
+/* delta_snapshot_cache, when enough is new since the cached version. */
+void delta_snapshot_cache_soon(struct delta_snapshot *s);
 /* Begin a replay from a snapshot (rows are copied, heap and head shared). */
 enum tsf_err delta_snapshot_reopen(const struct delta_snapshot *s, struct delta_replay *r, struct tsf_error *err);
-enum tsf_err delta_rows_arrays(struct delta_state *st, struct tsf_error *err);
 /* Build the next snapshot from s and the text of its commit. s is left alone. */
 enum tsf_err delta_snapshot_apply(const struct delta_snapshot *s, struct tsf_str commit, int64_t version, const struct delta_mark *mark,
                                   struct delta_snapshot **out, struct tsf_error *err);
@@ -240,8 +256,11 @@ enum tsf_err delta_features_writable(const struct delta_protocol *p, const struc
 /* numRecords of a stats text, -1. */
 int64_t delta_stats_rows(struct tsf_str stats, struct tsf_arena *scratch);
 enum tsf_err delta_blob_encode(struct delta_snapshot *s, struct tsf_buf *out, struct tsf_error *err);
-/* Bounds of a field from the blob that s was decoded from; NOT_FOUND quietly when they are not there. */
-enum tsf_err delta_blob_bounds(struct delta_snapshot *s, int field, struct tsf_error *err);
+/* Columns of bounds of a field as they stand in a blob (rows: blob_row); false: not there, or damaged. */
+bool delta_blob_bounds(struct tsf_str blob, int field, const struct tsf_type *t, struct tsf_arena *a, struct delta_bounds *out,
+                       int64_t *n_out);
+/* The three arrays of live files in a blob. */
+const int64_t *delta_blob_arrays(struct tsf_str blob);
 /* Make the bounds of all fields that are not there yet, in one pass over the statistics. */
 enum tsf_err delta_bounds_all(struct delta_snapshot *s, struct tsf_error *err);
 /* view: becomes the snapshot's on success. */

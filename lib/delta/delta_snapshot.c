@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 /* Cache a snapshot again when this share of it is new; a large blob is not worth writing for every commit. */
-#define RECACHE_FILES_PER_COMMIT 20000
+#define RECACHE_FILES_PER_COMMIT 4000
 #define LOAD_ATTEMPTS 3
 
 static struct delta_state *state_of(const struct delta_snapshot *s)
@@ -34,11 +34,12 @@ void delta_snapshot_free(struct delta_snapshot *s)
 
     if (st == NULL)
         return;
+    if (!st->files.borrowed)
+        free((void *)(uintptr_t)st->arrays);
     delta_files_release(&st->files);
     delta_head_unref(st->head);
     tsf_arena_release(&st->arena);
     tsf_arena_release(&st->lazy);
-    free(st->arrays);
     free(st);
 }
 
@@ -74,22 +75,26 @@ static enum tsf_err head_make(const struct delta_replay *r, struct delta_head **
     return rc;
 }
 
-enum tsf_err delta_rows_arrays(struct delta_state *st, struct tsf_error *err)
+static enum tsf_err rows_arrays(struct delta_state *st, struct tsf_error *err)
 {
     size_t n = (size_t)st->snap.n_files;
-    int64_t *a = tsf_malloc_array(n * 3 + 1, sizeof *a);
+    int64_t *a;
 
-    if (a == NULL)
-        return tsf_fail_nomem(err);
-    for (size_t i = 0; i < n; i++) {
-        a[i] = st->files.rows[i].size;
-        a[n + i] = st->files.rows[i].time_ms;
-        a[2 * n + i] = st->files.rows[i].n_rows;
+    if (st->files.borrowed) {
+        st->arrays = delta_blob_arrays(st->files.heap->blob);
+    } else {
+        if ((a = tsf_malloc_array(n * 3 + 1, sizeof *a)) == NULL)
+            return tsf_fail_nomem(err);
+        for (size_t i = 0; i < n; i++) {
+            a[i] = st->files.rows[i].size;
+            a[n + i] = st->files.rows[i].time_ms;
+            a[2 * n + i] = st->files.rows[i].n_rows;
+        }
+        st->arrays = a;
     }
-    st->arrays = a;
-    st->snap.size = a;
-    st->snap.modified_ms = a + n;
-    st->snap.n_rows = a + 2 * n;
+    st->snap.size = st->arrays;
+    st->snap.modified_ms = st->arrays + n;
+    st->snap.n_rows = st->arrays + 2 * n;
     return TSF_OK;
 }
 
@@ -125,6 +130,8 @@ enum tsf_err delta_snapshot_build(struct store *store, struct cache *cache, stru
         rc = tsf_fail_nomem(err);
         goto fail;
     }
+    if (r->head != NULL && r->metadata_raw.len > 0)
+        r->files.heap->blob = (struct tsf_str){ NULL, 0 }; /* its columns are of the old schema */
     st->files = r->files;
     r->files = (struct delta_files){ 0 };
     st->arena = r->arena;
@@ -138,10 +145,10 @@ enum tsf_err delta_snapshot_build(struct store *store, struct cache *cache, stru
     st->snap.n_txns = r->n_txns;
     st->snap.domains = r->domains;
     st->snap.n_domains = r->n_domains;
-    st->snap.n_files = delta_files_compact(&st->files);
+    st->snap.n_files = st->files.borrowed ? delta_files_live(&st->files) : delta_files_compact(&st->files);
     st->snap.n_removed = st->files.n - st->snap.n_files;
     st->snap.checkpoint_version = -1;
-    if ((rc = delta_rows_arrays(st, err)) != TSF_OK || (rc = lazy_slots(st, err)) != TSF_OK)
+    if ((rc = rows_arrays(st, err)) != TSF_OK || (rc = lazy_slots(st, err)) != TSF_OK)
         goto fail;
     *out = &st->snap;
     return TSF_OK;
@@ -400,7 +407,7 @@ void delta_snapshot_cache(struct delta_snapshot *s)
     tsf_buf_release(&blob);
 }
 
-static void cache_if_worth(struct delta_snapshot *s)
+void delta_snapshot_cache_soon(struct delta_snapshot *s)
 {
     int64_t behind = s->version - state_of(s)->cached_version;
 
@@ -417,7 +424,7 @@ enum tsf_err delta_snapshot_load(struct store *store, struct cache *cache, int64
 
     if (cache != NULL && load_cached(store, cache, version, &s)) {
         if (version < 0)
-            cache_if_worth(s);
+            delta_snapshot_cache_soon(s);
         *out = s;
         return TSF_OK;
     }
@@ -434,7 +441,7 @@ enum tsf_err delta_snapshot_load(struct store *store, struct cache *cache, int64
         return rc;
     }
     if (version < 0)
-        cache_if_worth(s);
+        delta_snapshot_cache_soon(s);
     *out = s;
     return TSF_OK;
 }
@@ -451,7 +458,7 @@ enum tsf_err delta_snapshot_refresh(struct delta_snapshot **s, struct tsf_error 
         return rc;
     delta_snapshot_free(*s);
     *s = next;
-    cache_if_worth(next);
+    delta_snapshot_cache_soon(next);
     return TSF_OK;
 }
 

@@ -43,6 +43,8 @@ struct bound_column {
     int64_t *null_count;
     uint8_t *exact;
     bool typed, any;
+    struct delta_bounds old; /* from the blob, n_old rows */
+    int64_t n_old;
     /* of the current file */
     struct tsf_value value[2];
     uint8_t bits;
@@ -246,7 +248,23 @@ static enum tsf_err column_push(struct bound_column *c, struct tsf_error *err)
     return rc;
 }
 
-static enum tsf_err column_init(struct delta_state *st, int field, struct bound_column *c, struct tsf_error *err)
+/* Take a file's bounds from the blob's columns. False: its statistics have to be parsed. */
+static bool column_take(struct bound_column *c, int64_t row, uint32_t blob_row, struct tsf_arena *scratch)
+{
+    int64_t at = (int64_t)blob_row - 1;
+
+    if (at < 0 || at >= c->n_old)
+        return false;
+    c->value[0] = c->value[1] = (struct tsf_value){ .type = c->field->type, .is_null = true };
+    for (int side = 0; c->old.any && side < 2; side++)
+        if (tsf_vector_get(side == BOUND_MIN ? &c->old.min : &c->old.max, at, scratch, &c->value[side], NULL) != TSF_OK)
+            return false;
+    c->null_count[row] = c->old.null_count[at];
+    c->exact[row] = c->old.exact[at];
+    return true;
+}
+
+static enum tsf_err column_init(struct delta_state *st, int field, struct bound_column *c, struct tsf_arena *keep, struct tsf_error *err)
 {
     const struct tsf_field *f = &st->head->metadata.schema.fields[field];
     size_t n = (size_t)st->snap.n_files;
@@ -257,6 +275,8 @@ static enum tsf_err column_init(struct delta_state *st, int field, struct bound_
     c->exact = tsf_arena_alloc(&st->lazy, n + 1);
     if (c->null_count == NULL || c->exact == NULL)
         return tsf_fail_nomem(err);
+    if (st->files.heap->blob.len == 0 || !delta_blob_bounds(st->files.heap->blob, field, f->type, keep, &c->old, &c->n_old))
+        c->n_old = 0;
     for (int side = 0; c->typed && side < 2 && rc == TSF_OK; side++)
         if ((rc = tsf_builder_init(&c->side[side], f->type, err)) == TSF_OK)
             rc = tsf_builder_reserve(&c->side[side], st->snap.n_files, err);
@@ -283,20 +303,32 @@ static enum tsf_err column_finish(struct delta_state *st, struct bound_column *c
     return rc;
 }
 
-/* One pass over all statistics for some columns. */
+/* A file whose bounds are in the blob for all columns is not parsed again. */
+static bool row_take(struct bound_column *c, int n, int64_t row, uint32_t blob_row, struct tsf_arena *scratch)
+{
+    if (blob_row == 0)
+        return false;
+    for (int i = 0; i < n; i++)
+        if (!column_take(&c[i], row, blob_row, scratch))
+            return false;
+    return true;
+}
+
+/* One pass over all files for some columns. */
 static enum tsf_err bounds_make(struct delta_state *st, const int *fields, int n, struct tsf_error *err)
 {
-    struct tsf_arena scratch = TSF_ARENA_INIT;
+    struct tsf_arena scratch = TSF_ARENA_INIT, keep = TSF_ARENA_INIT;
     struct bound_column *c = tsf_arena_calloc(&st->lazy, (size_t)n + 1, sizeof *c);
     enum tsf_err rc = c == NULL ? tsf_fail_nomem(err) : TSF_OK;
 
     for (int i = 0; i < n && rc == TSF_OK; i++)
-        rc = column_init(st, fields[i], &c[i], err);
+        rc = column_init(st, fields[i], &c[i], &keep, err);
     for (int64_t row = 0; row < st->snap.n_files && rc == TSF_OK; row++) {
         const struct delta_row *r = &st->files.rows[row];
 
         tsf_arena_reset(&scratch);
-        stats_scan(delta_heap_get(st->files.heap, r->stats), &scratch, c, n, row, r->footer_offset >= 0, r->dv.len > 0);
+        if (!row_take(c, n, row, r->blob_row, &scratch))
+            stats_scan(delta_heap_get(st->files.heap, r->stats), &scratch, c, n, row, r->footer_offset >= 0, r->dv.len > 0);
         for (int i = 0; i < n && rc == TSF_OK; i++)
             rc = column_push(&c[i], err);
     }
@@ -306,8 +338,26 @@ static enum tsf_err bounds_make(struct delta_state *st, const int *fields, int n
         for (int side = 0; side < 2; side++)
             if (c[i].typed)
                 tsf_builder_release(&c[i].side[side]);
+    tsf_arena_release(&keep);
     tsf_arena_release(&scratch);
     return rc;
+}
+
+/* The snapshot is the blob's own, row for row: its columns are the answer. */
+static bool bounds_whole(struct delta_state *st, int field)
+{
+    const struct tsf_field *f = &st->head->metadata.schema.fields[field];
+    struct tsf_value null = { .type = f->type, .is_null = true };
+    struct delta_bounds b;
+    int64_t n;
+
+    if (!st->files.borrowed || !delta_blob_bounds(st->files.heap->blob, field, f->type, &st->lazy, &b, &n) || n != st->snap.n_files)
+        return false;
+    if (!b.any && has_bounds(f->type) &&
+        (tsf_vector_constant(&null, n, &st->lazy, &b.min, NULL) != TSF_OK || tsf_vector_constant(&null, n, &st->lazy, &b.max, NULL) != TSF_OK))
+        return false;
+    st->bounds[field] = b;
+    return true;
 }
 
 enum tsf_err delta_bounds_all(struct delta_snapshot *s, struct tsf_error *err)
@@ -332,7 +382,7 @@ enum tsf_err delta_snapshot_bounds(struct delta_snapshot *s, int field, const st
     struct delta_state *st = s->state;
     enum tsf_err rc = TSF_OK;
 
-    if (st->bounds[field].null_count == NULL && (rc = delta_blob_bounds(s, field, err)) == TSF_ERR_NOT_FOUND)
+    if (st->bounds[field].null_count == NULL && !bounds_whole(st, field))
         rc = bounds_make(st, &field, 1, err);
     if (rc == TSF_OK)
         *out = &st->bounds[field];
