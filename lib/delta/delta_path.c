@@ -256,7 +256,7 @@ static enum tsf_err percent_decode(struct tsf_str raw, char *out, size_t *n_out,
 enum tsf_err delta_path_decode(struct tsf_str raw, struct tsf_arena *a, struct tsf_str *out, bool *absolute_out, struct tsf_error *err)
 {
     struct tsf_str rest = raw;
-    size_t scheme = scheme_length(raw), n;
+    size_t scheme = scheme_length(raw), n = 0;
     bool absolute = scheme > 0 || (raw.len > 0 && raw.data[0] == '/');
     enum tsf_err rc;
     char *path;

@@ -51,7 +51,7 @@ static enum tsf_err object_get(struct store *s, const char *key, const struct ob
 static enum tsf_err memory_source_open(struct store *s, const char *key, int64_t size_hint, struct tsf_source *out,
                                        struct tsf_error *err)
 {
-    const struct object *o;
+    const struct object *o = NULL;
     enum tsf_err rc;
 
     (void)size_hint;
@@ -63,7 +63,7 @@ static enum tsf_err memory_source_open(struct store *s, const char *key, int64_t
 
 static enum tsf_err memory_get(struct store *s, const char *key, size_t max, struct tsf_buf *out, struct tsf_error *err)
 {
-    const struct object *o;
+    const struct object *o = NULL;
     enum tsf_err rc;
 
     if ((rc = object_get(s, key, &o, err)) != TSF_OK)
@@ -75,7 +75,7 @@ static enum tsf_err memory_get(struct store *s, const char *key, size_t max, str
 
 static enum tsf_err memory_stat(struct store *s, const char *key, struct store_stat *out, struct tsf_error *err)
 {
-    const struct object *o;
+    const struct object *o = NULL;
     enum tsf_err rc;
 
     if ((rc = object_get(s, key, &o, err)) == TSF_OK)
