@@ -150,7 +150,7 @@ static struct query_expr *bind_number(struct query_binder *b, const char *z, int
     }
     v.type = TSF_T(DOUBLE); /* more digits than a decimal has */
     if (!tsf_double_parse(tsf_str(z), &v.u.f64))
-        return query_bind_fail(b, "22P02", location, "invalid number \"%s\"", z);
+        return query_bind_fail(b, "22003", location, "number \"%s\" is out of range", z);
     return make_const(b, &v, location);
 }
 

@@ -193,6 +193,30 @@ static struct query_expr *compare_whole(struct query_optimizer *o, enum compare 
     return call2(o, compare_names[op], copy(o, x), constant(o, &v));
 }
 
+/* cast(x to a wider decimal) op c: on x's own precision and scale. */
+static struct query_expr *compare_decimal(struct query_optimizer *o, enum compare op, struct query_expr *x, const struct query_expr *c)
+{
+    const struct tsf_type *t = x->type;
+    int shift = c->type->scale - t->scale;
+    tsf_int128 at = c->value.u.i128;
+    if (shift < 0) {
+        if (!tsf_decimal_rescale(at, c->type->scale, t->scale, &at))
+            return NULL;
+    } else if (shift > 0) {
+        tsf_int128 unit = tsf_pow10(shift), rest = at % unit;
+        at = at / unit - (rest < 0);
+        if (rest) {
+            if (op == EQ || op == NE)
+                return NULL;
+            op = op == GT || op == GE ? GT : LE;
+        }
+    }
+    if (!tsf_decimal_fits(at, t->precision))
+        return NULL;
+    struct tsf_value v = { .type = t, .u.i128 = at };
+    return call2(o, compare_names[op], copy(o, x), constant(o, &v));
+}
+
 /* The start of the bucket after b for f (see above), or NULL. */
 static struct query_expr *bucket_next(struct query_optimizer *o, const struct query_expr *f, struct query_expr *b)
 {
@@ -272,6 +296,8 @@ static struct query_expr *uncast(struct query_optimizer *o, enum compare op, str
     if (tsf_type_is_integer(from) && (tsf_type_is_integer(to) ? tsf_type_width(to) >= tsf_type_width(from) :
                                       to->id == TSF_TYPE_DECIMAL || to->id == TSF_TYPE_DOUBLE))
         return compare_whole(o, op, x, c);
+    if (from->id == TSF_TYPE_DECIMAL && to->id == TSF_TYPE_DECIMAL && to->scale >= from->scale)
+        return compare_decimal(o, op, x, c);
     if (from->id == TSF_TYPE_DATE && is_time(to))
         return compare_whole(o, op, x, c);
     if (is_time(from) && is_time(to)) /* the session's zone is UTC: same microseconds */
@@ -366,6 +392,42 @@ static struct query_expr *simplify_not(struct query_optimizer *o, struct query_e
     return x;
 }
 
+/* x and its constants of "x = c" or "x IN (c...)"; 0 when e is neither. */
+static int equal_to(struct query_expr *e, struct query_expr ***constants)
+{
+    if (e->kind == QUERY_IN && !e->negated && !e->subquery) {
+        *constants = e->args + 1;
+        return e->n_args - 1;
+    }
+    if (compare_of(e) != EQ || e->args[1]->kind != QUERY_CONST || e->args[1]->value.is_null ||
+        !tsf_type_eq(e->args[0]->type, e->args[1]->type))
+        return 0;
+    *constants = e->args + 1;
+    return 1;
+}
+
+/* x = 1 OR x = 2 OR x IN (3, 4): one hash set. NULL when the alternatives are not all of that kind. */
+static struct query_expr *merge_equals(struct query_optimizer *o, struct query_expr *e)
+{
+    struct query_expr **constants;
+    int n = 0;
+    for (int i = 0; i < e->n_args; i++) {
+        int k = equal_to(e->args[i], &constants);
+        if (k == 0 || !query_expr_equal(e->args[i]->args[0], e->args[0]->args[0]))
+            return NULL;
+        n += k;
+    }
+    struct query_expr **args = tsf_arena_calloc(o->a, (size_t)n + 1, sizeof *args);
+    if (!args)
+        return NULL;
+    args[0] = e->args[0]->args[0];
+    n = 1;
+    for (int i = 0; i < e->n_args; i++)
+        for (int k = equal_to(e->args[i], &constants), c = 0; c < k; c++)
+            args[n++] = constants[c];
+    return query_expr_new(QUERY_IN, TSF_T(BOOL), n, args, e->location, &o->next_id, o->a);
+}
+
 /* Flat, without neutral constants; a decisive constant is the whole. */
 static struct query_expr *simplify_junction(struct query_optimizer *o, struct query_expr *e)
 {
@@ -392,7 +454,8 @@ static struct query_expr *simplify_junction(struct query_optimizer *o, struct qu
     if (n == 1)
         return args[0];
     e->args = args, e->n_args = n;
-    return e;
+    struct query_expr *in = is_and ? NULL : merge_equals(o, e);
+    return in ? in : e;
 }
 
 static struct query_expr *simplify_case(struct query_expr *e)

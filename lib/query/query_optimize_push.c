@@ -95,23 +95,89 @@ static bool keys_only(const struct query_expr *e, int n_keys)
     return true;
 }
 
-static struct query_node *push_aggregate(struct query_optimizer *o, struct query_node *n, struct conjuncts *c)
+/* count(1) is count(*). */
+static void count_rows(struct query_optimizer *o, struct query_agg_call *a)
 {
-    struct conjuncts down = { 0 }, stay = { 0 };
-    int n_keys = n->u.aggregate.n_keys;
-    for (int i = 0; i < n_keys; i++)
+    struct query_agg_call star = *a;
+    bool found = false;
+    if (a->star || a->distinct || a->n_args != 1 || a->args[0]->kind != QUERY_CONST || a->args[0]->value.is_null ||
+        strcmp(a->agg->name, "count") != 0)
+        return;
+    if (query_resolve_aggregate("count", NULL, 0, true, false, false, &o->next_id, o->a, &star, &found, NULL) != TSF_OK || !found)
+        return;
+    star.filter = a->filter;
+    star.location = a->location;
+    star.star = true;
+    *a = star;
+}
+
+static void count_columns(const struct query_expr *e, int *uses)
+{
+    if (e->kind == QUERY_COLUMN)
+        uses[e->column]++;
+    for (int i = 0; i < e->n_args; i++)
+        count_columns(e->args[i], uses);
+}
+
+/* AGGREGATE over PROJECT: compute on the projection's input, when nothing is then computed twice. */
+static bool skip_project(struct query_optimizer *o, struct query_node *n)
+{
+    struct query_node *p = n->input;
+    int *uses = tsf_arena_calloc(o->a, (size_t)p->n_columns + 1, sizeof *uses);
+    if (!uses)
+        return query_optimize_nomem(o);
+    for (int i = 0; i < n->u.aggregate.n_keys; i++)
+        count_columns(n->u.aggregate.keys[i], uses);
+    for (int i = 0; i < n->u.aggregate.n_aggs; i++) {
+        const struct query_agg_call *a = &n->u.aggregate.aggs[i];
+        for (int k = 0; k < a->n_args; k++)
+            count_columns(a->args[k], uses);
+        if (a->filter)
+            count_columns(a->filter, uses);
+    }
+    for (int i = 0; i < p->n_columns; i++) {
+        const struct query_expr *e = p->u.project.exprs[i];
+        if (query_is_volatile(e) || (uses[i] > 1 && e->kind != QUERY_COLUMN && e->kind != QUERY_CONST))
+            return true;
+    }
+    for (int i = 0; i < n->u.aggregate.n_keys; i++)
+        if (!(n->u.aggregate.keys[i] = query_substitute(o, n->u.aggregate.keys[i], p->u.project.exprs)))
+            return false;
+    for (int i = 0; i < n->u.aggregate.n_aggs; i++) {
+        struct query_agg_call *a = &n->u.aggregate.aggs[i];
+        for (int k = 0; k < a->n_args; k++)
+            if (!(a->args[k] = query_substitute(o, a->args[k], p->u.project.exprs)))
+                return false;
+        if (a->filter && !(a->filter = query_substitute(o, a->filter, p->u.project.exprs)))
+            return false;
+    }
+    n->input = p->input;
+    return true;
+}
+
+static bool simplify_aggregate(struct query_optimizer *o, struct query_node *n)
+{
+    for (int i = 0; i < n->u.aggregate.n_keys; i++)
         if (!(n->u.aggregate.keys[i] = query_simplify(o, n->u.aggregate.keys[i])))
-            return NULL;
+            return false;
     for (int i = 0; i < n->u.aggregate.n_aggs; i++) {
         struct query_agg_call *a = &n->u.aggregate.aggs[i];
         for (int k = 0; k < a->n_args; k++)
             if (!(a->args[k] = query_simplify(o, a->args[k])))
-                return NULL;
+                return false;
         if (a->filter && (!(a->filter = query_simplify(o, a->filter))))
-            return NULL;
+            return false;
         if (a->filter && query_is_true(a->filter))
             a->filter = NULL;
+        count_rows(o, a);
     }
+    return true;
+}
+
+static struct query_node *push_aggregate(struct query_optimizer *o, struct query_node *n, struct conjuncts *c)
+{
+    struct conjuncts down = { 0 }, stay = { 0 };
+    int n_keys = n->u.aggregate.n_keys;
     for (int i = 0; i < c->n; i++) {
         bool goes = n_keys > 0 && keys_only(c->e[i], n_keys) && !query_is_volatile(c->e[i]);
         if (!goes) {
@@ -123,7 +189,16 @@ static struct query_node *push_aggregate(struct query_optimizer *o, struct query
         if (!e || !split(o, &down, e))
             return NULL;
     }
-    return (n->input = push(o, n->input, &down)) ? filtered(o, n, &stay) : NULL;
+    if (!(n->input = push(o, n->input, &down)))
+        return NULL;
+    while (n->input->kind == QUERY_NODE_PROJECT) {
+        const struct query_node *before = n->input;
+        if (!skip_project(o, n))
+            return NULL;
+        if (n->input == before)
+            break;
+    }
+    return simplify_aggregate(o, n) ? filtered(o, n, &stay) : NULL;
 }
 
 static struct query_node *push_scan(struct query_optimizer *o, struct query_node *n, struct conjuncts *c)
