@@ -370,7 +370,7 @@ static bool load_cached(struct store *store, struct cache *cache, int64_t versio
     struct cache_view view = CACHE_VIEW_INIT;
     struct delta_snapshot *s = NULL, *next;
     int64_t cached;
-    enum tsf_err rc;
+    enum tsf_err rc = TSF_OK;
 
     if (!cache_snapshot_get(cache, store->uri, version, &view, &cached))
         return false;
