@@ -644,7 +644,7 @@ int main(int argc, char **argv)
 {
     struct child running[2] = { 0 };
     int next = 0, totals[3] = { 0 };
-    char path[4096], *line = NULL;
+    char path[16384], bloom_id[] = "bloom/bloom_filter.xxhash.bin", bloom[] = "bloom", *line = NULL;
     size_t cap = 0;
 
     if (argc < 2) {
@@ -661,8 +661,8 @@ int main(int argc, char **argv)
     for (int i = 0; getline(&line, &cap, in) > 0; i++) {
         char *save = NULL, *id = strtok_r(line, "\t\n", &save), *expect = strtok_r(NULL, "\t\n", &save);
         if (i == 0) { /* the header's turn goes to the bloom filter */
-            id = (char[]){ "bloom/bloom_filter.xxhash.bin" };
-            expect = (char[]){ "bloom" };
+            id = bloom_id;
+            expect = bloom;
         }
         if (!id || !expect || (argc > 2 && !strstr(id, argv[2])))
             continue;
