@@ -4,10 +4,13 @@
  * parquet: Parquet files, read into vectors and written from batches.
  *
  *   parquet_thrift.c    Thrift compact protocol, reading and writing
- *   parquet_meta.c      footer, page headers, page index: bytes <-> the structs below
+ *   parquet_meta*.c     footer (row groups, schema) and page headers: bytes -> the structs below
  *   parquet_schema.c    Parquet schema tree <-> tsf_schema, logical and converted types
  *   parquet_codec.c     zstd, snappy, gzip, lz4_raw, none
- *   parquet_encoding.c  decoders: PLAIN, RLE/bit-packed, DELTA_*, BYTE_STREAM_SPLIT
+ *   parquet_crc.c       page checksums
+ *   parquet_rle.c       decoder of the RLE / bit-packed hybrid
+ *   parquet_delta.c     decoder of DELTA_BINARY_PACKED
+ *   parquet_encoding.c  values of a page in every encoding
  *   parquet_unpack*.c   bit unpacking kernels
  *   parquet_convert.c   physical values -> tsf types
  *   parquet_page.c      column chunk: pages, dictionary, skipping

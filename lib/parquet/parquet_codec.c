@@ -246,15 +246,3 @@ enum tsf_err parquet_compress(struct parquet_codec_state *s, int codec, int leve
     default: return tsf_fail(err, TSF_ERR_UNSUPPORTED, "cannot write codec %d (%s)", codec, parquet_codec_name(codec));
     }
 }
-
-uint32_t parquet_crc32(const void *p, size_t n)
-{
-    uLong crc = crc32(0, NULL, 0);
-    while (n > 0) {
-        uInt part = n > (1u << 30) ? 1u << 30 : (uInt)n;
-        crc = crc32(crc, p, part);
-        p = (const uint8_t *)p + part;
-        n -= part;
-    }
-    return (uint32_t)crc;
-}

@@ -6,372 +6,6 @@
  */
 #include "parquet/parquet_read_internal.h"
 
-#define DELTA_BLOCK_MAX 65536
-
-/* False when the bytes end or it is longer than 64 bits. */
-static bool varint_get(const uint8_t **p, const uint8_t *end, uint64_t *out)
-{
-    uint64_t v = 0;
-    for (int shift = 0; shift < 64 && *p < end; shift += 7) {
-        uint8_t b = *(*p)++;
-        v |= (uint64_t)(b & 0x7f) << shift;
-        if (!(b & 0x80)) {
-            *out = v;
-            return shift < 63 || b <= 1;
-        }
-    }
-    return false;
-}
-
-/* ---- RLE / bit-packed hybrid ---------------------------------------------------------------------------- */
-
-enum tsf_err parquet_hybrid_init(struct parquet_hybrid *h, const uint8_t *p, size_t n, int w, struct tsf_error *err)
-{
-    if (w < 0 || w > 32)
-        return tsf_fail(err, TSF_ERR_FORMAT, "RLE: bit width %d", w);
-    *h = (struct parquet_hybrid){ .p = p, .end = p + n, .w = w };
-    return TSF_OK;
-}
-
-static enum tsf_err hybrid_run(struct parquet_hybrid *h, struct tsf_error *err)
-{
-    uint64_t head;
-    if (h->w == 0 && h->p == h->end) {
-        h->rle_left = INT64_MAX;
-        h->value = 0;
-        return TSF_OK;
-    }
-    if (!varint_get(&h->p, h->end, &head))
-        return tsf_fail(err, TSF_ERR_FORMAT, "RLE: the page ends before its values");
-    uint64_t count = head >> 1;
-    if (count == 0 || count > INT32_MAX)
-        return tsf_fail(err, TSF_ERR_FORMAT, "RLE: run of %llu", (unsigned long long)count);
-    if (head & 1) {
-        uint64_t bytes = count * (uint64_t)h->w, have = (uint64_t)(h->end - h->p);
-        h->packed = h->p;
-        h->packed_at = 0;
-        h->packed_left = (int64_t)count * 8;
-        if (bytes > have) { /* some writers leave the padding of the last run away */
-            h->packed_left = (int64_t)(have * 8 / (uint64_t)h->w);
-            bytes = have;
-        }
-        if (h->packed_left == 0)
-            return tsf_fail(err, TSF_ERR_FORMAT, "RLE: packed run ends past the page");
-        h->p += bytes;
-    } else {
-        int bytes = (h->w + 7) / 8;
-        if (bytes > h->end - h->p)
-            return tsf_fail(err, TSF_ERR_FORMAT, "RLE: run ends past the page");
-        h->value = 0;
-        for (int i = 0; i < bytes; i++)
-            h->value |= (uint32_t)h->p[i] << 8 * i;
-        h->p += bytes;
-        h->rle_left = (int64_t)count;
-    }
-    return TSF_OK;
-}
-
-static inline uint32_t packed_get(const struct parquet_hybrid *h, int64_t i)
-{
-    uint64_t bit = (uint64_t)i * (uint64_t)h->w;
-    return (uint32_t)(tsf_le64_get(h->packed + (bit >> 3)) >> (bit & 7) & ((1ULL << h->w) - 1));
-}
-
-static void packed_read(struct parquet_hybrid *h, int64_t n, uint32_t *out)
-{
-    int64_t i = 0;
-    while (i < n && (h->packed_at & 7))
-        out[i++] = packed_get(h, h->packed_at++);
-    parquet_kernels()->unpack32(h->packed + (h->packed_at >> 3) * h->w, h->w, n - i, out + i);
-    h->packed_at += n - i;
-    h->packed_left -= n;
-}
-
-enum tsf_err parquet_hybrid_read(struct parquet_hybrid *h, int64_t n, uint32_t *out, struct tsf_error *err)
-{
-    while (n > 0) {
-        int64_t m;
-        if (h->rle_left > 0) {
-            m = TSF_MIN(n, h->rle_left);
-            for (int64_t i = 0; i < m; i++)
-                out[i] = h->value;
-            h->rle_left -= m;
-        } else if (h->packed_left > 0) {
-            m = TSF_MIN(n, h->packed_left);
-            packed_read(h, m, out);
-        } else {
-            enum tsf_err rc = hybrid_run(h, err);
-            if (rc != TSF_OK)
-                return rc;
-            continue;
-        }
-        n -= m;
-        out += m;
-    }
-    return TSF_OK;
-}
-
-enum tsf_err parquet_hybrid_read8(struct parquet_hybrid *h, int64_t n, uint8_t *out, struct tsf_error *err)
-{
-    uint32_t block[512];
-    while (n > 0) {
-        int64_t m;
-        if (h->rle_left > 0) {
-            m = TSF_MIN(n, h->rle_left);
-            memset(out, (int)(h->value & 0xff), (size_t)m);
-            h->rle_left -= m;
-        } else if (h->packed_left > 0) {
-            m = TSF_MIN(TSF_MIN(n, h->packed_left), (int64_t)TSF_ARRAY_LEN(block));
-            packed_read(h, m, block);
-            for (int64_t i = 0; i < m; i++)
-                out[i] = (uint8_t)block[i];
-        } else {
-            enum tsf_err rc = hybrid_run(h, err);
-            if (rc != TSF_OK)
-                return rc;
-            continue;
-        }
-        n -= m;
-        out += m;
-    }
-    return TSF_OK;
-}
-
-enum tsf_err parquet_hybrid_skip(struct parquet_hybrid *h, int64_t n, struct tsf_error *err)
-{
-    while (n > 0) {
-        int64_t m;
-        if (h->rle_left > 0) {
-            m = TSF_MIN(n, h->rle_left);
-            h->rle_left -= m;
-        } else if (h->packed_left > 0) {
-            m = TSF_MIN(n, h->packed_left);
-            h->packed_left -= m;
-            h->packed_at += m;
-        } else {
-            enum tsf_err rc = hybrid_run(h, err);
-            if (rc != TSF_OK)
-                return rc;
-            continue;
-        }
-        n -= m;
-    }
-    return TSF_OK;
-}
-
-/* Put the low m bits of x (m 1..64, the rest zero) at bit `at`; bits after are undefined to the end of their words. */
-static inline void bits_put(uint64_t *bits, int64_t at, int m, uint64_t x)
-{
-    int s = (int)(at & 63);
-    uint64_t *w = bits + (at >> 6);
-    w[0] = (w[0] & ((1ULL << s) - 1)) | x << s;
-    if (s + m > 64)
-        w[1] = x >> (64 - s);
-}
-
-/* Bits from a byte-aligned run. */
-static int64_t bits_from_packed(const uint8_t *p, int64_t from, int64_t n, uint64_t *bits, int64_t first)
-{
-    int64_t ones = 0;
-    for (int64_t i = 0; i < n;) {
-        int m = (int)TSF_MIN(n - i, 56);
-        uint64_t x = tsf_le64_get(p + ((from + i) >> 3)) >> ((from + i) & 7);
-        x &= (1ULL << m) - 1;
-        ones += __builtin_popcountll(x);
-        bits_put(bits, first + i, m, x);
-        i += m;
-    }
-    return ones;
-}
-
-enum tsf_err parquet_hybrid_bits(struct parquet_hybrid *h, int64_t n, uint64_t *bits, int64_t first, int64_t *ones_out,
-                                 struct tsf_error *err)
-{
-    int64_t ones = 0;
-    while (n > 0) {
-        int64_t m;
-        if (h->rle_left > 0) {
-            m = TSF_MIN(n, h->rle_left);
-            if (h->value > 1)
-                return tsf_fail(err, TSF_ERR_FORMAT, "RLE: value %u of width 1", h->value);
-            for (int64_t i = 0; i < m; i += 64) /* each word is written whole, later bits are overwritten later */
-                bits_put(bits, first + i, (int)TSF_MIN(m - i, 64),
-                         h->value ? ~0ULL >> (64 - TSF_MIN(m - i, 64)) : 0);
-            ones += h->value ? m : 0;
-            h->rle_left -= m;
-        } else if (h->packed_left > 0) {
-            m = TSF_MIN(n, h->packed_left);
-            ones += bits_from_packed(h->packed, h->packed_at, m, bits, first);
-            h->packed_at += m;
-            h->packed_left -= m;
-        } else {
-            enum tsf_err rc = hybrid_run(h, err);
-            if (rc != TSF_OK)
-                return rc;
-            continue;
-        }
-        n -= m;
-        first += m;
-    }
-    *ones_out = ones;
-    return TSF_OK;
-}
-
-enum tsf_err parquet_bit_packed_convert(const uint8_t *p, size_t n, int w, int64_t n_values, struct tsf_buf *out,
-                                        struct tsf_error *err)
-{
-    int64_t groups = (n_values + 7) / 8;
-    size_t bytes = (size_t)groups * (size_t)w;
-    uint8_t head[10];
-    size_t n_head = 0;
-    enum tsf_err rc;
-
-    if (w > 8 || ((uint64_t)n_values * (uint64_t)w + 7) / 8 > n)
-        return tsf_fail(err, TSF_ERR_FORMAT, "BIT_PACKED: levels end past the page");
-    for (uint64_t x = (uint64_t)groups << 1 | 1; ; x >>= 7) {
-        head[n_head++] = (uint8_t)(x & 0x7f) | (x > 0x7f ? 0x80 : 0);
-        if (x <= 0x7f)
-            break;
-    }
-    tsf_buf_reset(out);
-    if ((rc = tsf_buf_append(out, head, n_head, err)) != TSF_OK ||
-        (rc = tsf_buf_reserve(out, bytes + PARQUET_SLACK, err)) != TSF_OK)
-        return rc;
-    uint8_t *q = out->data + out->len;
-    memset(q, 0, bytes + PARQUET_SLACK);
-    for (int64_t i = 0, bit = 0; i < n_values; i++)
-        for (int j = w - 1; j >= 0; j--, bit++)
-            if (p[bit >> 3] >> (7 - (bit & 7)) & 1)
-                q[(i * w + j) >> 3] |= (uint8_t)(1 << ((i * w + j) & 7));
-    out->len += bytes;
-    return TSF_OK;
-}
-
-/* ---- DELTA_BINARY_PACKED ------------------------------------------------------------------------------------ */
-
-struct delta {
-    const uint8_t *p, *end;
-    uint64_t block, minis, total, per_mini, value;
-};
-
-static int64_t unzigzag(uint64_t v)
-{
-    return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
-}
-
-static enum tsf_err delta_head(struct delta *d, int64_t max, struct tsf_error *err)
-{
-    if (!varint_get(&d->p, d->end, &d->block) || !varint_get(&d->p, d->end, &d->minis) ||
-        !varint_get(&d->p, d->end, &d->total) || !varint_get(&d->p, d->end, &d->value))
-        return tsf_fail(err, TSF_ERR_FORMAT, "DELTA_BINARY_PACKED: truncated header");
-    if (d->block == 0 || d->block > DELTA_BLOCK_MAX || d->minis == 0 || d->minis > d->block || d->block % d->minis ||
-        d->block / d->minis % 8)
-        return tsf_fail(err, TSF_ERR_FORMAT, "DELTA_BINARY_PACKED: blocks of %llu in %llu miniblocks",
-                        (unsigned long long)d->block, (unsigned long long)d->minis);
-    if (d->total > (uint64_t)max)
-        return tsf_fail(err, TSF_ERR_FORMAT, "DELTA_BINARY_PACKED: %llu values, the page has %lld",
-                        (unsigned long long)d->total, (long long)max);
-    d->per_mini = d->block / d->minis;
-    /* before anything is allocated: each block has a byte of delta and one per miniblock in use */
-    if (d->total > 1 && (d->total - 2) / d->block + 1 > (uint64_t)(d->end - d->p) / 2)
-        return tsf_fail(err, TSF_ERR_FORMAT, "DELTA_BINARY_PACKED: the page ends before its %llu values",
-                        (unsigned long long)d->total);
-    d->value = (uint64_t)unzigzag(d->value);
-    return TSF_OK;
-}
-
-/* Running sums; the kernels unpack, the chain of additions is one cycle a value. */
-static uint64_t delta_sum64(uint64_t acc, uint64_t min, int w, const uint8_t *p, int64_t n, uint64_t *out)
-{
-    if (w == 0) {
-        for (int64_t i = 0; i < n; i++)
-            out[i] = acc + min * (uint64_t)(i + 1);
-        return acc + min * (uint64_t)n;
-    }
-    parquet_kernels()->unpack64(p, w, n, out);
-    for (int64_t i = 0; i < n; i++)
-        out[i] = acc += min + out[i];
-    return acc;
-}
-
-static uint64_t delta_sum32(uint64_t acc64, uint64_t min64, int w, const uint8_t *p, int64_t n, uint32_t *out)
-{
-    uint32_t acc = (uint32_t)acc64, min = (uint32_t)min64;
-    if (w == 0) {
-        for (int64_t i = 0; i < n; i++)
-            out[i] = acc + min * (uint32_t)(i + 1);
-        return acc + min * (uint32_t)n;
-    }
-    if (w <= 32) {
-        parquet_kernels()->unpack32(p, w, n, out);
-        for (int64_t i = 0; i < n; i++)
-            out[i] = acc += min + out[i];
-        return acc;
-    }
-    for (int64_t i = 0; i < n; i += 64) { /* legal though wasteful */
-        uint64_t tmp[64];
-        int64_t m = TSF_MIN(n - i, 64);
-        parquet_kernels()->unpack64(p + i * w / 8, w, m, tmp);
-        for (int64_t j = 0; j < m; j++)
-            out[i + j] = acc += min + (uint32_t)tmp[j];
-    }
-    return acc;
-}
-
-static enum tsf_err delta_block(struct delta *d, int width, uint64_t *left, uint8_t **out, struct tsf_error *err)
-{
-    uint64_t min;
-    if (!varint_get(&d->p, d->end, &min) || d->minis > (uint64_t)(d->end - d->p))
-        return tsf_fail(err, TSF_ERR_FORMAT, "DELTA_BINARY_PACKED: truncated block");
-    const uint8_t *widths = d->p;
-    min = (uint64_t)unzigzag(min);
-    d->p += d->minis;
-    for (uint64_t m = 0; m < d->minis && *left > 0; m++) {
-        int w = widths[m];
-        uint64_t n = TSF_MIN(*left, d->per_mini), bytes = d->per_mini / 8 * (uint64_t)w;
-        if (w > 64)
-            return tsf_fail(err, TSF_ERR_FORMAT, "DELTA_BINARY_PACKED: bit width %d", w);
-        if (bytes > (uint64_t)(d->end - d->p)) {
-            bytes = (n * (uint64_t)w + 7) / 8; /* some writers cut the last miniblock short */
-            if (n < *left || bytes > (uint64_t)(d->end - d->p))
-                return tsf_fail(err, TSF_ERR_FORMAT, "DELTA_BINARY_PACKED: the page ends before its values");
-        }
-        d->value = width == 8 ? delta_sum64(d->value, min, w, d->p, (int64_t)n, (uint64_t *)*out)
-                              : delta_sum32(d->value, min, w, d->p, (int64_t)n, (uint32_t *)*out);
-        *out += n * (uint64_t)width;
-        *left -= n;
-        d->p += bytes;
-    }
-    return TSF_OK;
-}
-
-enum tsf_err parquet_delta_decode(const uint8_t *p, size_t n, int width, int64_t max, struct tsf_buf *out,
-                                  int64_t *n_out, size_t *used_out, struct tsf_error *err)
-{
-    struct delta d = { .p = p, .end = p + n };
-    enum tsf_err rc;
-
-    if ((rc = delta_head(&d, max, err)) != TSF_OK)
-        return rc;
-    tsf_buf_reset(out);
-    if ((rc = tsf_buf_reserve(out, d.total * (uint64_t)width + PARQUET_SLACK, err)) != TSF_OK)
-        return rc;
-    uint8_t *o = out->data;
-    uint64_t left = d.total;
-    if (left > 0) {
-        memcpy(o, &d.value, (size_t)width);
-        o += width;
-        left--;
-    }
-    while (left > 0)
-        if ((rc = delta_block(&d, width, &left, &o, err)) != TSF_OK)
-            return rc;
-    out->len = d.total * (uint64_t)width;
-    *n_out = (int64_t)d.total;
-    *used_out = (size_t)(d.p - p);
-    return TSF_OK;
-}
-
 /* ---- byte arrays ----------------------------------------------------------------------------------------------- */
 
 static const uint64_t inline_masks[TSF_SVIEW_INLINE + 1][2] = { /* keep the length and this many bytes */
@@ -436,7 +70,21 @@ static enum tsf_err plain_strings_pick(struct parquet_values *v, int64_t n, cons
     return TSF_OK;
 }
 
-/* DELTA_LENGTH_BYTE_ARRAY: lengths, then all bytes. Views of the whole page. */
+/* A view of n bytes at p. Reads 12 bytes. */
+static inline void bytes_view(const uint8_t *p, uint32_t len, struct tsf_sview *out)
+{
+    uint64_t a = len | (uint64_t)tsf_le32_get(p) << 32, b = tsf_le64_get(p + 4);
+    if (len <= TSF_SVIEW_INLINE) {
+        a &= inline_masks[len][0];
+        b &= inline_masks[len][1];
+    } else {
+        b = (uint64_t)(uintptr_t)p;
+    }
+    memcpy(out, &a, 8);
+    memcpy((char *)out + 8, &b, 8);
+}
+
+/* DELTA_LENGTH_BYTE_ARRAY: lengths (into fixed), then all bytes (from p on). */
 static enum tsf_err delta_length_begin(struct parquet_values *v, int64_t max, struct tsf_error *err)
 {
     int64_t n;
@@ -445,20 +93,81 @@ static enum tsf_err delta_length_begin(struct parquet_values *v, int64_t max, st
     if (rc != TSF_OK)
         return rc;
     const int32_t *lens = (const int32_t *)v->fixed.data;
-    const char *p = (const char *)v->p + used, *end = (const char *)v->end;
-    tsf_buf_reset(&v->views);
-    if ((rc = tsf_buf_reserve(&v->views, (size_t)n * sizeof(struct tsf_sview) + TSF_PAD, err)) != TSF_OK)
-        return rc;
-    struct tsf_sview *out = (struct tsf_sview *)v->views.data;
+    int64_t total = 0, negative = 0;
     for (int64_t i = 0; i < n; i++) {
-        if (lens[i] < 0 || lens[i] > end - p)
-            return tsf_fail(err, TSF_ERR_FORMAT, "DELTA_LENGTH_BYTE_ARRAY: string of %d bytes, %lld are left", lens[i],
-                            (long long)(end - p));
-        out[i] = tsf_sview_make(p, (size_t)lens[i]);
-        p += lens[i];
+        total += lens[i];
+        negative |= lens[i];
     }
+    v->p += used;
+    if (negative < 0 || total > v->end - v->p)
+        return tsf_fail(err, TSF_ERR_FORMAT, "DELTA_LENGTH_BYTE_ARRAY: strings of %lld bytes, %lld are left",
+                        (long long)total, (long long)(v->end - v->p));
     v->left = n;
     v->at = 0;
+    return TSF_OK;
+}
+
+static void delta_length_read(struct parquet_values *v, int64_t n, struct tsf_sview *out)
+{
+    const int32_t *lens = (const int32_t *)v->fixed.data + v->at;
+    const uint8_t *p = v->p;
+    for (int64_t i = 0; i < n; i++) {
+        bytes_view(p, (uint32_t)lens[i], &out[i]);
+        p += lens[i];
+    }
+    v->p = p;
+    v->at += n;
+}
+
+static void delta_length_pick(struct parquet_values *v, int64_t n, const uint32_t *idx, int64_t k, struct tsf_sview *out)
+{
+    const int32_t *lens = (const int32_t *)v->fixed.data + v->at;
+    const uint8_t *p = v->p;
+    for (int64_t i = 0, j = 0; i < n; i++) {
+        if (j < k && idx[j] == i)
+            bytes_view(p, (uint32_t)lens[i], &out[j++]);
+        p += lens[i];
+    }
+    v->p = p;
+    v->at += n;
+}
+
+/* Views of the values of a page; those that share nothing with the one before stay where they are. */
+static enum tsf_err delta_strings_join(struct parquet_values *v, const int32_t *prefix, int64_t n, struct tsf_error *err)
+{
+    const int32_t *lens = (const int32_t *)v->fixed.data;
+    uint64_t last = 0;
+    size_t total = 0;
+    enum tsf_err rc;
+    for (int64_t i = 0; i < n; i++) {
+        if (prefix[i] < 0 || (uint64_t)prefix[i] > last)
+            return tsf_fail(err, TSF_ERR_FORMAT, "DELTA_BYTE_ARRAY: prefix of %d bytes of a string of %llu", prefix[i],
+                            (unsigned long long)last);
+        last = (uint64_t)prefix[i] + (uint64_t)lens[i];
+        if (last > UINT32_MAX || (prefix[i] && !tsf_add_size(total, (size_t)last, &total)))
+            return tsf_fail(err, TSF_ERR_FORMAT, "DELTA_BYTE_ARRAY: string too long");
+    }
+    tsf_buf_reset(&v->bytes);
+    tsf_buf_reset(&v->views);
+    if ((rc = tsf_buf_reserve(&v->bytes, total + PARQUET_SLACK, err)) != TSF_OK ||
+        (rc = tsf_buf_reserve(&v->views, (size_t)n * sizeof(struct tsf_sview) + TSF_PAD, err)) != TSF_OK)
+        return rc;
+    struct tsf_sview *view = (struct tsf_sview *)v->views.data;
+    const uint8_t *p = v->p, *before = p;
+    uint8_t *o = v->bytes.data;
+    for (int64_t i = 0; i < n; p += lens[i], i++) {
+        const size_t len = (size_t)prefix[i] + (size_t)lens[i];
+        if (prefix[i]) {
+            memcpy(o, before, (size_t)prefix[i]);
+            memcpy(o + prefix[i], p, (size_t)lens[i]);
+            before = o;
+            o += len;
+        } else {
+            before = p;
+        }
+        bytes_view(before, (uint32_t)len, &view[i]);
+    }
+    v->p = p;
     return TSF_OK;
 }
 
@@ -467,46 +176,16 @@ static enum tsf_err delta_strings_begin(struct parquet_values *v, int64_t max, s
 {
     struct tsf_buf prefixes = TSF_BUF_INIT((size_t)1 << 36);
     int64_t n;
-    size_t used, total = 0;
-    enum tsf_err rc;
-
-    if ((rc = parquet_delta_decode(v->p, (size_t)(v->end - v->p), 4, max, &prefixes, &n, &used, err)) != TSF_OK)
-        goto done;
-    v->p += used;
-    if ((rc = delta_length_begin(v, n, err)) != TSF_OK)
-        goto done;
-    if (v->left != n) {
+    size_t used;
+    enum tsf_err rc = parquet_delta_decode(v->p, (size_t)(v->end - v->p), 4, max, &prefixes, &n, &used, err);
+    if (rc == TSF_OK) {
+        v->p += used;
+        rc = delta_length_begin(v, n, err);
+    }
+    if (rc == TSF_OK && v->left != n)
         rc = tsf_fail(err, TSF_ERR_FORMAT, "DELTA_BYTE_ARRAY: %lld prefixes, %lld suffixes", (long long)n, (long long)v->left);
-        goto done;
-    }
-    const int32_t *prefix = (const int32_t *)prefixes.data;
-    struct tsf_sview *view = (struct tsf_sview *)v->views.data;
-    uint64_t last = 0;
-    for (int64_t i = 0; i < n; i++) {
-        if (prefix[i] < 0 || (uint64_t)prefix[i] > last) {
-            rc = tsf_fail(err, TSF_ERR_FORMAT, "DELTA_BYTE_ARRAY: prefix of %d bytes of a string of %llu", prefix[i],
-                          (unsigned long long)last);
-            goto done;
-        }
-        last = (uint64_t)prefix[i] + view[i].len;
-        if (last > UINT32_MAX || !tsf_add_size(total, (size_t)last, &total)) {
-            rc = tsf_fail(err, TSF_ERR_FORMAT, "DELTA_BYTE_ARRAY: string too long");
-            goto done;
-        }
-    }
-    tsf_buf_reset(&v->bytes);
-    if ((rc = tsf_buf_reserve(&v->bytes, total + PARQUET_SLACK, err)) != TSF_OK)
-        goto done;
-    char *o = (char *)v->bytes.data, *before = o;
-    for (int64_t i = 0; i < n; i++) {
-        uint32_t len = view[i].len;
-        memcpy(o, before, (size_t)prefix[i]);
-        memcpy(o + prefix[i], tsf_sview_data(&view[i]), len);
-        view[i] = tsf_sview_make(o, (size_t)prefix[i] + len);
-        before = o;
-        o += (size_t)prefix[i] + len;
-    }
-done:
+    if (rc == TSF_OK)
+        rc = delta_strings_join(v, (const int32_t *)prefixes.data, n, err);
     tsf_buf_release(&prefixes);
     return rc;
 }
@@ -698,7 +377,7 @@ enum tsf_err parquet_values_read(struct parquet_values *v, int64_t n, void *out,
         *out_ptr = v->fixed.data + v->at * v->width;
         v->at += n;
         return TSF_OK;
-    case PARQUET_DELTA_LENGTH_BYTE_ARRAY:
+    case PARQUET_DELTA_LENGTH_BYTE_ARRAY: delta_length_read(v, n, out); return TSF_OK;
     case PARQUET_DELTA_BYTE_ARRAY: {
         const struct tsf_sview *s = (const struct tsf_sview *)v->views.data + v->at;
         v->at += n;
@@ -773,6 +452,9 @@ enum tsf_err parquet_values_pick(struct parquet_values *v, int64_t n, const uint
     }
     case PARQUET_DELTA_BINARY_PACKED: fixed_pick(v->fixed.data + v->at * v->width, v->width, idx, k, o); break;
     case PARQUET_DELTA_LENGTH_BYTE_ARRAY:
+        delta_length_pick(v, n, idx, k, out);
+        v->left -= n;
+        return TSF_OK;
     case PARQUET_DELTA_BYTE_ARRAY: {
         const struct tsf_sview *s = (const struct tsf_sview *)v->views.data + v->at;
         if (v->physical == PARQUET_BYTE_ARRAY) {
@@ -813,6 +495,7 @@ enum tsf_err parquet_values_skip(struct parquet_values *v, int64_t n, struct tsf
     case PARQUET_PLAIN_DICTIONARY:
     case PARQUET_RLE_DICTIONARY:
     case PARQUET_RLE: return parquet_hybrid_skip(&v->codes, n, err);
+    case PARQUET_DELTA_LENGTH_BYTE_ARRAY: delta_length_pick(v, n, NULL, 0, NULL); return TSF_OK;
     default: v->at += n; return TSF_OK;
     }
 }

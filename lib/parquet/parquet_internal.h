@@ -90,7 +90,8 @@ enum tsf_err parquet_codec_plausible(int codec, const void *src, size_t src_n, s
 /* Appends to out. zstd, snappy, gzip, lz4_raw, uncompressed; level 0 = the codec's default. */
 enum tsf_err parquet_compress(struct parquet_codec_state *s, int codec, int level, const void *src, size_t n,
                               struct tsf_buf *out, struct tsf_error *err);
-uint32_t parquet_crc32(const void *p, size_t n); /* the one page headers have */
+/* parquet_crc.c: the checksum that page headers have */
+uint32_t parquet_crc32(const void *p, size_t n);
 
 /* ---- split-block bloom filters (parquet_bloom.c) ------------------------------------------------------ */
 

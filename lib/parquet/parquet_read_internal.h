@@ -14,7 +14,7 @@
 #define PARQUET_MAX_DEPTH 128 /* groups within groups */
 #define PARQUET_SLACK 64
 
-/* ---- page headers (parquet_meta.c) -------------------------------------------------------------------- */
+/* ---- metadata (parquet_meta_schema.c, parquet_meta_page.c) -------------------------------------------------------------------- */
 
 enum parquet_page_type { PARQUET_PAGE_DATA, PARQUET_PAGE_INDEX, PARQUET_PAGE_DICTIONARY, PARQUET_PAGE_DATA_V2 };
 
@@ -26,6 +26,9 @@ struct parquet_page_header {
     int32_t def_encoding, rep_encoding; /* v1 */
     int32_t n_nulls, n_rows, def_length, rep_length; /* v2; -1 elsewhere */
 };
+/* The list of schema elements: nodes, n_nodes, leaf_nodes, n_leaves of m. */
+enum tsf_err parquet_meta_schema(struct parquet_tread *r, int type, struct tsf_arena *a, struct parquet_meta *m,
+                                 struct tsf_error *err);
 /* used_out: bytes of the header itself. */
 enum tsf_err parquet_page_header_parse(const void *p, size_t n, struct parquet_page_header *out, size_t *used_out,
                                        struct tsf_error *err);
@@ -59,7 +62,10 @@ void parquet_unpack32_avx512(const uint8_t *p, int w, int64_t n, uint32_t *out);
 void parquet_unpack64_avx512(const uint8_t *p, int w, int64_t n, uint64_t *out);
 void parquet_expand_avx512(void *values, int width, const uint64_t *validity, int64_t first, int64_t n, int64_t n_dense);
 
-/* ---- decoders (parquet_encoding.c) ------------------------------------------------------------------------ */
+/* ---- decoders (parquet_rle.c, parquet_delta.c, parquet_encoding.c) -------------------------------------------- */
+
+/* Moves *p; false when the bytes end or it is longer than 64 bits. */
+bool parquet_varint_get(const uint8_t **p, const uint8_t *end, uint64_t *out);
 
 /* RLE / bit-packed hybrid: runs of (varint: count << 1, value) or (varint: groups of 8 << 1 | 1, packed values). */
 struct parquet_hybrid {

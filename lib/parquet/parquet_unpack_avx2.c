@@ -103,6 +103,21 @@ static void expand8(uint64_t *v, const uint64_t *validity, int64_t first, int64_
         parquet_expand_scalar(v, 8, validity, first, i, s);
 }
 
+static void expand1(uint8_t *v, const uint64_t *validity, int64_t first, int64_t n, int64_t s)
+{
+    int64_t i = n;
+    for (; i >= 8 && s < i; i -= 8) {
+        uint32_t bits = bits8(validity, first + i - 8);
+        uint64_t x, mask = _pdep_u64(bits, 0x0101010101010101ULL) * 0xff;
+        s -= __builtin_popcount(bits);
+        memcpy(&x, v + s, 8);
+        x = _pdep_u64(x, mask);
+        memcpy(v + i - 8, &x, 8);
+    }
+    if (s < i)
+        parquet_expand_scalar(v, 1, validity, first, i, s);
+}
+
 /* The loads may take lanes beyond the dense values: they stay below the end of the expanded ones, or in the padding. */
 void parquet_expand_avx2(void *values, int width, const uint64_t *validity, int64_t first, int64_t n, int64_t n_dense)
 {
@@ -110,6 +125,8 @@ void parquet_expand_avx2(void *values, int width, const uint64_t *validity, int6
         expand4(values, validity, first, n, n_dense);
     else if (width == 8)
         expand8(values, validity, first, n, n_dense);
+    else if (width == 1)
+        expand1(values, validity, first, n, n_dense);
     else
         parquet_expand_scalar(values, width, validity, first, n, n_dense);
 }
