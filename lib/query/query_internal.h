@@ -100,6 +100,7 @@ struct query_call {
     const uint64_t *valid;     /* rows on which all args are present; NULL = all */
     void *values_out;          /* n values of expr->type, padded, uninitialised */
     uint64_t *validity_out;    /* see above; NULL until query_call_validity() makes it */
+    struct tsf_vector *out;    /* the result; kernels of LIST type set its children */
 };
 uint64_t *query_call_validity(struct query_call *c, struct tsf_error *err); /* NULL on no memory */
 typedef enum tsf_err query_kernel(struct query_call *c, struct tsf_error *err);
@@ -109,6 +110,9 @@ enum query_fn_flags {
     QUERY_FN_VOLATILE = 2,  /* not folded (random) */
     QUERY_FN_STABLE = 4,    /* same within a statement (now) */
     QUERY_FN_VARIADIC = 8,  /* last arg type repeats */
+    QUERY_FN_SAFE = 32,     /* never fails on a row: may run on rows that a lazy construct excludes */
+    QUERY_FN_ASSIGN = 64,   /* casts: allowed in assignments */
+    QUERY_FN_IMPLICIT = 128, /* casts: allowed everywhere */
     QUERY_FN_MONOTONIC = 16, /* non-decreasing in its last (or only) column argument: pruning may look through it (date_trunc, time_bucket, casts ts->date) */
 };
 /* Type patterns in signatures; concrete types are resolved by query_type.c. */
