@@ -93,7 +93,7 @@ static inline void random_append(struct tsf_builder *b, int mode, int64_t row, i
         REQUIRE(tsf_builder_i128(b, b->type->precision < 18 ? v % 10000000 : v, err));
         break;
     }
-    case TSF_TYPE_UUID: REQUIRE(tsf_builder_i128(b, (tsf_int128)random_int(mode, row) << 17, err)); break;
+    case TSF_TYPE_UUID: REQUIRE(tsf_builder_i128(b, (tsf_int128)((tsf_uint128)random_int(mode, row) << 17), err)); break;
     case TSF_TYPE_INTERVAL: {
         struct tsf_value v = { .type = b->type, .u.iv = { (int32_t)(rng() % 3), (int32_t)(rng() % 90), random_int(mode % 3, row) } };
         REQUIRE(tsf_builder_value(b, &v, err));
