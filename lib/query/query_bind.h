@@ -106,6 +106,10 @@ struct query_node *query_bind_table(struct query_binder *b, const PgQuery__Range
 struct query_node *query_bind_values(struct query_binder *b, size_t n_rows, PgQuery__Node *const *rows,
                                      const struct tsf_type *const *types, int n_types);
 
+/* query_meta.c: rows without a table. table: argument of a function, NULL for a relation. */
+struct query_node *query_bind_system(struct query_binder *b, const char *name, const char *table, int location);
+struct query_node *query_bind_range_function(struct query_binder *b, const PgQuery__RangeFunction *r, const char **name_out);
+
 /* query_bind_node.c */
 struct query_node *query_node_new(struct query_binder *b, enum query_node_kind kind, struct query_node *input, int n_columns);
 struct query_node *query_node_filter(struct query_binder *b, struct query_node *input, struct query_expr *predicate);

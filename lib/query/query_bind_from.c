@@ -197,8 +197,21 @@ static struct query_node *from_relation(struct query_binder *b, const PgQuery__R
         return n && scope_set(b, n, n_visible, r->relname, r->alias, cte->cte->n_aliascolnames, cte->cte->aliascolnames) ? n : NULL;
     }
     struct query_table_info info;
-    n = query_bind_table(b, r, &info);
+    bool system = r->schemaname && strcmp(r->schemaname, "tsf") == 0;
+    n = system ? query_bind_system(b, r->relname, NULL, r->location) : query_bind_table(b, r, &info);
     return n && scope_set(b, n, n->n_columns, r->relname, r->alias, 0, NULL) ? n : NULL;
+}
+
+/* A function's one column is called like the alias. */
+static struct query_node *from_function(struct query_binder *b, const PgQuery__RangeFunction *r)
+{
+    const char *name = NULL;
+    struct query_node *n = query_bind_range_function(b, r, &name);
+    if (!n || !scope_set(b, n, n->n_columns, name, r->alias, 0, NULL))
+        return NULL;
+    if (n->n_columns == 1 && r->alias && r->alias->n_colnames == 0)
+        b->scope->columns[0].name = r->alias->aliasname;
+    return n;
 }
 
 struct query_node *query_bind_from(struct query_binder *b, size_t n_items, PgQuery__Node *const *items)
@@ -224,7 +237,7 @@ struct query_node *query_bind_from(struct query_binder *b, size_t n_items, PgQue
     case PG_QUERY__NODE__NODE_JOIN_EXPR:
         return query_bind_unsupported(b, -1, "joins are");
     case PG_QUERY__NODE__NODE_RANGE_FUNCTION:
-        return query_bind_unsupported(b, -1, "functions in FROM are");
+        return from_function(b, items[0]->range_function);
     case PG_QUERY__NODE__NODE_RANGE_TABLE_SAMPLE:
         return query_bind_unsupported(b, items[0]->range_table_sample->location, "TABLESAMPLE is");
     default:
