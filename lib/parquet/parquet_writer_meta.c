@@ -70,17 +70,18 @@ static enum tsf_err put_column_index(const struct parquet_leaf *l, struct tsf_bu
     struct parquet_twrite tw;
     uint32_t n = (uint32_t)l->n_entries;
     const struct parquet_page_entry *e = l->entries;
+    const uint8_t *bytes = l->stat_bytes.data ? l->stat_bytes.data : (const uint8_t *)"";
     parquet_twrite_init(&tw, out, err);
     parquet_twrite_begin(&tw);
     parquet_twrite_list(&tw, 1, PARQUET_T_TRUE, n);
     for (uint32_t i = 0; i < n; i++)
         parquet_twrite_elem_bool(&tw, e[i].all_null);
     parquet_twrite_list(&tw, 2, PARQUET_T_BINARY, n);
-    for (uint32_t i = 0; i < n; i++)
-        parquet_twrite_elem_binary(&tw, l->stat_bytes.data + e[i].min_off, e[i].min_len);
+    for (uint32_t i = 0; i < n; i++) /* pages of nulls have empty bounds */
+        parquet_twrite_elem_binary(&tw, bytes + e[i].min_off, e[i].min_len);
     parquet_twrite_list(&tw, 3, PARQUET_T_BINARY, n);
     for (uint32_t i = 0; i < n; i++)
-        parquet_twrite_elem_binary(&tw, l->stat_bytes.data + e[i].max_off, e[i].max_len);
+        parquet_twrite_elem_binary(&tw, bytes + e[i].max_off, e[i].max_len);
     parquet_twrite_i32(&tw, 4, boundary_order(l));
     parquet_twrite_list(&tw, 5, PARQUET_T_I64, n);
     for (uint32_t i = 0; i < n; i++)
