@@ -28,6 +28,7 @@ struct query_worker {
 struct query_sink {
     /* Take a batch; columns may be replaced in place. TSF_END: wants no more. */
     enum tsf_err (*push)(struct query_sink *s, struct query_worker *w, struct tsf_batch *b, struct tsf_error *err);
+    bool ordered; /* leads to the consumer, with no operator in between that swallows everything */
 };
 
 /* One execution. */
@@ -36,18 +37,17 @@ struct query_run {
     int n_workers;
     struct query_worker *workers;
     struct tsf_arena arena;      /* life of the execution */
-    struct query_sink *last;     /* the consumer's, see query_run_ordered */
+    struct query_last *last;     /* the sink in front of the consumer */
     int64_t memory_used;         /* by sinks that keep rows; atomic */
+    int64_t task_ns;             /* EXPLAIN ANALYZE: spent in tasks, by all workers; atomic */
+    int64_t input_ns, input_wall_ns; /* of the node that ran last: spent in its sink, and in all */
 };
 enum tsf_err query_worker_get(struct query_run *r, int worker, struct query_worker **out, struct tsf_error *err);
 /* Account for memory that a sink holds now in addition (or, negative, gave back). 53200 beyond the limit. */
 enum tsf_err query_run_account(struct query_run *r, int64_t bytes, struct tsf_error *err);
 /* Everything that node n gives goes to sink. TSF_END from the sink ends early and is TSF_OK here. */
 enum tsf_err query_run_node(struct query_run *r, struct query_node *n, struct query_sink *sink, struct tsf_error *err);
-/*
- * Run tasks whose batches reach sink. When sink leads to the consumer without an operator that swallows everything
- * in between, results keep the order of the tasks.
- */
+/* Run tasks that push into a sink. With ordered (the sink's) what the consumer sees keeps the order of the tasks. */
 struct query_tasks {
     enum tsf_err (*run)(struct query_tasks *t, int64_t task, struct query_worker *w, struct tsf_error *err);
     int64_t n;
@@ -55,8 +55,11 @@ struct query_tasks {
 enum tsf_err query_run_tasks(struct query_run *r, struct query_tasks *t, bool ordered, struct tsf_error *err);
 /* Push rows in pieces of QUERY_EMIT_ROWS, from worker 0. */
 enum tsf_err query_run_emit(struct query_run *r, const struct tsf_batch *b, struct query_sink *sink, struct tsf_error *err);
-/* Does the sink lead to the consumer as query_run_tasks means it? True while no swallowing operator stands above. */
-bool query_run_ordered(const struct query_run *r, const struct query_sink *sink);
+/* A plan below another: batches with all columns of root go to the consumer. Subqueries in it have run. */
+enum tsf_err query_exec_node(struct query_exec_context *cx, struct query_node *root, const struct query_consumer *consumer,
+                             struct tsf_error *err);
+/* query_exec_subquery.c: turn the subqueries below root into constants. */
+enum tsf_err query_subqueries_run(struct query_exec_context *cx, struct query_node *root, struct tsf_error *err);
 
 /* Sinks that swallow: fed by query_run_node(input), then emptied into the next sink. */
 enum tsf_err query_run_aggregate(struct query_run *r, struct query_node *n, struct query_sink *sink, struct tsf_error *err);

@@ -135,8 +135,11 @@ static inline uint64_t hash_sview(const struct tsf_sview *v)
 
 static inline bool value_equal(const struct query_intern *in, uint32_t id, const void *v)
 {
-    if (in->width == 8)
-        return ((const uint64_t *)in->values)[id] == *(const uint64_t *)v;
+    if (in->width == 8) {
+        uint64_t x;
+        memcpy(&x, v, 8);
+        return ((const uint64_t *)in->values)[id] == x;
+    }
     if (in->width == 16)
         return memcmp((const char *)in->values + (size_t)id * 16, v, 16) == 0;
     return tsf_sview_eq((const struct tsf_sview *)in->values + id, v);
@@ -176,6 +179,7 @@ static __attribute__((noinline)) enum tsf_err value_add(struct query_intern *in,
     return TSF_OK;
 }
 
+/* v: width bytes, or a string view. */
 static inline enum tsf_err value_find(struct query_intern *in, const void *v, uint64_t hash, uint32_t *id_out, struct tsf_error *err)
 {
     uint64_t at = hash & in->mask, tag = hash >> 32;
@@ -234,13 +238,14 @@ static const int64_t *keys_of(const struct tsf_type *t, const void *values, int6
 static enum tsf_err key_find(struct query_intern *in, int64_t key, uint32_t *id_out, struct tsf_error *err)
 {
     uint64_t at = (uint64_t)key - (uint64_t)in->small_base;
+    int64_t wide[2] = { key, 0 };
     enum tsf_err rc;
 
     if (at < SMALL_RANGE && in->small && in->small[at]) {
         *id_out = in->small[at];
         return TSF_OK;
     }
-    if ((rc = value_find(in, &key, tsf_hash_u64((uint64_t)key), id_out, err)) == TSF_OK && at < SMALL_RANGE && in->small)
+    if ((rc = value_find(in, wide, tsf_hash_u64((uint64_t)key), id_out, err)) == TSF_OK && at < SMALL_RANGE && in->small)
         in->small[at] = *id_out;
     return rc;
 }
@@ -398,7 +403,7 @@ static enum tsf_err map_fill(struct query_intern *in, struct query_intern_map *m
 static enum tsf_err dict_intern(struct query_intern *in, const struct tsf_vector *v, struct tsf_arena *scratch, uint32_t *ids,
                                 struct tsf_error *err)
 {
-    struct query_intern_map *m;
+    struct query_intern_map *m = NULL;
     const int32_t *codes = v->values;
     uint32_t *fresh = NULL;
     int64_t n = v->length, n_fresh = 0;
@@ -411,7 +416,7 @@ static enum tsf_err dict_intern(struct query_intern *in, const struct tsf_vector
         in->null_seen = true;
         for (int64_t i = 0; i < n; i++) {
             uint32_t id = map[codes[i]], present = tsf_bit_get(v->validity, i);
-            missing |= !id & present;
+            missing |= (id == 0) & present;
             ids[i] = id & -present;
         }
     } else {

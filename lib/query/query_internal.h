@@ -231,9 +231,12 @@ struct query_node {
             int *fields;              /* per output column: field of the table's schema */
             int n_conjuncts;
             struct query_expr **conjuncts; /* booleans over the output columns; all must be true */
-            /* Set by the optimizer when a Sort+Limit above wants it: emit in this order and stop early if cheap. */
-            int64_t limit;            /* -1 none: rows wanted after filtering */
-            int order_column;         /* output column, -1 none; with several sort keys above limit stays -1 */
+            /*
+             * Set by the optimizer. limit -1: all. order_column -1: any limit rows will do. Else a sort above wants the
+             * first limit rows by that column and those that tie with the last of them; other rows need not be emitted.
+             */
+            int64_t limit;            /* rows wanted after filtering */
+            int order_column;         /* output column, -1 none */
             bool order_desc, order_nulls_first;
             bool *filter_only;        /* per output column: only used by conjuncts, need not be emitted (values undefined above) */
         } scan;

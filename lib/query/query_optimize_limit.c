@@ -34,8 +34,7 @@ static void hint_order(struct query_node *sort)
     scan->u.scan.order_column = key->expr->column;
     scan->u.scan.order_desc = key->descending;
     scan->u.scan.order_nulls_first = key->nulls_first;
-    if (sort->u.sort.n_keys == 1) /* else ties at the cut are decided by keys that the scan does not know */
-        scan->u.scan.limit = wanted(sort->u.sort.limit, sort->u.sort.offset);
+    scan->u.scan.limit = wanted(sort->u.sort.limit, sort->u.sort.offset);
 }
 
 static struct query_node *limit_sort(struct query_optimizer *o, struct query_node *n)
