@@ -67,6 +67,10 @@ enum tsf_err query_run_sort(struct query_run *r, struct query_node *n, struct qu
 /* query_scan.c */
 enum tsf_err query_run_scan(struct query_run *r, struct query_node *n, struct query_sink *sink, struct tsf_error *err);
 
+/* query_scan_meta.c: count, min and max over a scan from statistics and the tail, when they are exact. */
+enum tsf_err query_scan_meta(struct query_run *r, const struct query_node *agg, bool *answered_out, struct tsf_value *values_out,
+                             struct tsf_arena *a, struct tsf_error *err);
+
 /* Evaluate expressions to the columns of a batch with the same rows. */
 enum tsf_err query_eval_columns(struct query_worker *w, struct query_expr *const *exprs, int n, const struct tsf_batch *b,
                                 struct tsf_batch *out, struct tsf_error *err);

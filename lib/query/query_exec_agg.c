@@ -390,7 +390,7 @@ static enum tsf_err agg_from_statistics(struct query_run *r, struct query_node *
     b.columns = tsf_arena_calloc(&r->arena, (size_t)n_aggs + 1, sizeof *b.columns);
     if (!values || !b.columns)
         return tsf_fail_nomem(err);
-    if ((rc = query_table_meta_answer(n->input->u.scan.table, n, done_out, values, &r->arena, err)) != TSF_OK || !*done_out)
+    if ((rc = query_scan_meta(r, n, done_out, values, &r->arena, err)) != TSF_OK || !*done_out)
         return rc;
     for (int i = 0; i < n_aggs; i++)
         if ((rc = tsf_vector_constant(&values[i], 1, &r->arena, &b.columns[i], err)) != TSF_OK)

@@ -251,7 +251,7 @@ struct query_node {
             struct query_expr **keys;     /* over the input; output columns: keys then aggregates */
             int n_aggs;
             struct query_agg_call *aggs;
-            bool from_statistics;         /* no keys, over a scan: try query_table_meta_answer first */
+            bool from_statistics;         /* no keys, over a scan: try snapshot statistics first */
         } aggregate;
         struct {
             int n_keys;
@@ -296,9 +296,6 @@ const struct tsf_schema *query_table_schema(const struct query_table *t);
 /* Field number of the tenant column, -1 when the table has none. */
 int query_table_tenant_field(const struct query_table *t);
 void query_tables_close(struct query_session *s);
-/* Exact answers from snapshot statistics when the conjuncts and the WAL allow: see query_optimize.c. */
-enum tsf_err query_table_meta_answer(struct query_table *t, const struct query_node *agg, bool *answered_out,
-                                     struct tsf_value *values_out, struct tsf_arena *a, struct tsf_error *err);
 
 /* ---- stages -------------------------------------------------------------------------------------------------- */
 
