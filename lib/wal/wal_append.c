@@ -250,42 +250,44 @@ static enum tsf_err state_load(struct wal_topic *t, struct wal_state *s, struct 
     return rc;
 }
 
-static enum tsf_err shared_create(struct wal_topic *t, struct wal_state *s, int *fd_out, struct tsf_error *err)
+/*
+ * Begin a shared segment with the run's record in it: synced before it has a name, so a named segment always has its header.
+ * The state knows it first: a kill before the name leaves a state whose file is missing, which recovery sorts out.
+ */
+static enum tsf_err shared_begin(struct wal_run *r, struct wal_state *s, struct tsf_error *err)
 {
+    struct wal_topic *t = r->topic;
     struct tsf_buf path = TSF_BUF_INIT(8192), head = TSF_BUF_INIT(WAL_HEADER_MAX);
     struct wal_segment_header h = { .base_lsn = s->next_lsn, .created_us = tsf_now_us(),
                                     .warehouse = tsf_str(t->warehouse), .table = tsf_str(t->table) };
+    struct tsf_newfile file = TSF_NEWFILE_INIT;
+    struct wal_state before = *s;
     char name[32];
     enum tsf_err rc;
-    int fd = -1;
 
     tsf_random(h.id, sizeof h.id);
     memcpy(h.topic, t->id, 16);
     wal_segment_name(h.base_lsn, h.id, name);
-    if ((rc = wal_topic_path(t, name, &path, err)) != TSF_OK || (rc = wal_header_encode(&h, &head, err)) != TSF_OK)
-        goto done;
-    fd = open((const char *)path.data, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        rc = tsf_fail_errno(err, "%s", (const char *)path.data);
-        goto done;
-    }
-    if ((rc = tsf_pwrite_all(fd, head.data, head.len, 0, (const char *)path.data, err)) != TSF_OK ||
-        (rc = tsf_dir_sync(t->dir, err)) != TSF_OK)
+    body_seal(&r->first, &r->first_header, 0, wal_seed(h.id));
+    if ((rc = wal_topic_path(t, name, &path, err)) != TSF_OK || (rc = wal_header_encode(&h, &head, err)) != TSF_OK ||
+        (rc = tsf_newfile_open(&file, (const char *)path.data, err)) != TSF_OK ||
+        (rc = tsf_newfile_write(&file, head.data, head.len, err)) != TSF_OK ||
+        (rc = tsf_newfile_write(&file, r->first.data, r->first.len, err)) != TSF_OK)
         goto done;
     memcpy(s->segment, h.id, 16);
     s->base_lsn = h.base_lsn;
-    s->n_records = 0;
-    s->valid_end = (int64_t)head.len;
-    /* The state knows the segment before it has a record: a kill from here on leaves bytes that the state does not cover. */
+    s->n_records = 1;
+    s->valid_end = file.size;
+    s->next_lsn++;
     if ((rc = wal_state_put(t, s, err)) != TSF_OK)
         goto done;
-    *fd_out = fd;
-    fd = -1;
-done:
-    if (fd >= 0) {
-        unlink((const char *)path.data);
-        close(fd);
+    if ((rc = tsf_newfile_publish(&file, TSF_PUBLISH_NEW, err)) != TSF_OK) {
+        *s = before;
+        if (wal_state_put(t, s, NULL) != TSF_OK)
+            tsf_log(TSF_LOG_DEBUG, "WAL of %s: the state is found anew", t->table);
     }
+done:
+    tsf_newfile_abort(&file);
     tsf_buf_release(&path);
     tsf_buf_release(&head);
     return rc;
@@ -367,8 +369,12 @@ static enum tsf_err commit_small(struct wal_run *r, struct wal_receipt *out, str
         goto done;
     if (memcmp(s.segment, none, 16) != 0 && s.valid_end >= WAL_SEGMENT_TARGET && (rc = shared_close(t, &s, err)) != TSF_OK)
         goto done;
-    rc = memcmp(s.segment, none, 16) == 0 ? shared_create(t, &s, &fd, err) : shared_fd(t, &s, &fd, err);
-    if (rc != TSF_OK)
+    if (memcmp(s.segment, none, 16) == 0) {
+        if ((rc = shared_begin(r, &s, err)) == TSF_OK)
+            *out = (struct wal_receipt){ .first_lsn = s.base_lsn, .last_lsn = s.base_lsn, .rows = r->rows, .bytes = r->bytes };
+        goto done;
+    }
+    if ((rc = shared_fd(t, &s, &fd, err)) != TSF_OK)
         goto done;
     body_seal(&r->first, &r->first_header, s.n_records, wal_seed(s.segment));
     if ((rc = tsf_pwrite_all(fd, r->first.data, r->first.len, s.valid_end, "WAL segment", err)) != TSF_OK) {

@@ -15,6 +15,8 @@ struct view_segment {
     struct wal_segment_header h;
     int64_t limit;
     bool trusted; /* the limit is known to be a record's end: bodies need no look */
+    bool bad;     /* the header does not check: all of it is damage */
+    int64_t base_lsn; /* from the name */
 };
 struct view_record {
     int32_t segment;
@@ -73,20 +75,15 @@ done:
     return rc;
 }
 
-/*
- * Header of segment i. empty_ok: no LSN lies between this segment and what follows it, so without a whole header it is what
- * a crash left of making it; it holds nothing.
- */
-static enum tsf_err segment_header(struct wal_view *v, int i, bool empty_ok, struct tsf_error *err)
+/* A segment gets its name after its header is on disk, so a header that does not check is damage, counted when indexed. */
+static enum tsf_err segment_header(struct wal_view *v, struct view_segment *s, struct tsf_error *err)
 {
-    struct view_segment *s = &v->segments[i];
     struct tsf_error e = TSF_ERROR_INIT;
     enum tsf_err rc;
 
     rc = wal_header_decode(s->p, (size_t)s->src.size, &s->h, &e);
-    if (rc == TSF_ERR_FORMAT && empty_ok && s->src.size < WAL_HEADER_MAX) {
-        s->limit = 0;
-        s->h = (struct wal_segment_header){ 0 };
+    if (rc == TSF_ERR_FORMAT || (rc == TSF_OK && s->h.base_lsn != s->base_lsn)) {
+        s->bad = true;
         return TSF_OK;
     }
     if (rc == TSF_OK && memcmp(s->h.topic, v->topic->id, 16) != 0)
@@ -136,11 +133,12 @@ enum tsf_err wal_view_open(struct wal_topic *t, struct wal_view **out, struct ts
         goto done;
     }
     for (int i = 0; i < l.n; i++) {
-        v->n_segments = i + 1;
-        if ((rc = segment_open(v, l.files[i].name, &v->segments[i], err)) != TSF_OK ||
-            (rc = segment_header(v, i, i == l.n - 1 || l.files[i + 1].base_lsn == l.files[i].base_lsn, err)) != TSF_OK)
-            goto done;
         struct view_segment *s = &v->segments[i];
+        v->n_segments = i + 1;
+        s->base_lsn = l.files[i].base_lsn;
+        if ((rc = segment_open(v, l.files[i].name, s, err)) != TSF_OK ||
+            (rc = segment_header(v, s, err)) != TSF_OK)
+            goto done;
         if (has_state && memcmp(s->h.id, state.segment, 16) == 0)
             s->limit = TSF_MIN(s->limit, state.valid_end);
         s->trusted = s->h.n_records || has_state;
@@ -240,11 +238,17 @@ enum tsf_err wal_view_index(struct wal_view *v, int64_t after_lsn, bool verify, 
     v->n_records = 0;
     v->last_lsn = 0;
     for (int i = 0; i < v->n_segments; i++) {
-        if (!v->segments[i].limit)
-            continue;
+        const struct view_segment *s = &v->segments[i];
+        int64_t next = i + 1 < v->n_segments ? s[1].base_lsn : 0;
         /* Wholly behind: the next segment begins at or before what is asked for. */
-        if (i + 1 < v->n_segments && v->segments[i + 1].limit && v->segments[i + 1].h.base_lsn <= after_lsn + 1)
+        if (next && next <= after_lsn + 1)
             continue;
+        if (s->bad) { /* how many records it had is known when another segment follows */
+            int64_t records = next ? next - s->base_lsn : 1;
+            damage_add(&d, records, s->src.size, s->base_lsn, s->base_lsn + records - 1);
+            v->last_lsn = TSF_MAX(v->last_lsn, s->base_lsn + records - 1);
+            continue;
+        }
         if ((rc = index_segment(v, i, after_lsn, verify, &d, err)) != TSF_OK)
             return rc;
     }

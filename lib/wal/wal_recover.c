@@ -183,9 +183,13 @@ static enum tsf_err tail_examine(const uint8_t *p, int64_t size, struct tail *ou
     return TSF_OK;
 }
 
-/* An unreadable header on the newest segment is a crash while it was made: it holds nothing that was acknowledged. */
-static enum tsf_err tail_of(const struct wal_topic *t, const char *name, struct tail *out, struct tsf_error *err)
+/*
+ * A damaged header on the newest segment hides how many LSNs are taken: as many as fit are passed over, so that none is
+ * given twice.
+ */
+static enum tsf_err tail_of(const struct wal_topic *t, const struct wal_segment_file *file, struct tail *out, struct tsf_error *err)
 {
+    const char *name = file->name;
     struct tsf_buf path = TSF_BUF_INIT(8192);
     struct tsf_source src = { 0 };
     enum tsf_err rc;
@@ -201,9 +205,9 @@ static enum tsf_err tail_of(const struct wal_topic *t, const char *name, struct 
     }
     struct tsf_error e = TSF_ERROR_INIT;
     rc = tail_examine(p, src.size, out, &e);
-    if (rc == TSF_ERR_FORMAT && src.size < WAL_HEADER_MAX) {
-        tsf_log(TSF_LOG_WARN, "%s: %s; it holds no record", (const char *)path.data, e.msg);
-        *out = (struct tail){ .cut = -1 };
+    if (rc == TSF_ERR_FORMAT) {
+        tsf_log(TSF_LOG_WARN, "%s: %s", (const char *)path.data, e.msg);
+        *out = (struct tail){ .next_lsn = file->base_lsn + src.size / WAL_RECORD_HEADER + 1, .cut = -1 };
         rc = TSF_OK;
     } else if (rc != TSF_OK) {
         if (err)
@@ -235,14 +239,11 @@ enum tsf_err wal_recover(struct wal_topic *t, struct wal_state *out, struct tsf_
     if ((rc = wal_floor_get(t, &floor, err)) != TSF_OK || (rc = wal_segments_list(t, &l, err)) != TSF_OK)
         goto done;
     next = floor + 1;
-    for (int i = l.n - 1; i >= 0; i--) {
-        /* Segments after the one that was open when the machine stopped hold LSNs already, so the newest readable tells. */
-        if ((rc = tail_of(t, l.files[i].name, &tail, err)) != TSF_OK)
+    if (l.n) {
+        int i = l.n - 1; /* bases ascend, so the newest segment has the last LSN */
+        if ((rc = tail_of(t, &l.files[i], &tail, err)) != TSF_OK)
             goto done;
         next = TSF_MAX(next, tail.next_lsn);
-        if (tail.next_lsn)
-            break;
-        next = TSF_MAX(next, l.files[i].base_lsn);
     }
     /* A new shared segment is begun rather than the old one continued: its pages may not be on disk. */
     *out = (struct wal_state){ .next_lsn = next };
