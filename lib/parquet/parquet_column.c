@@ -352,7 +352,8 @@ enum tsf_err parquet_column_read(struct parquet_column *c, int64_t n, struct tsf
     enum tsf_err rc = check_rows(c, n, err);
     if (rc != TSF_OK)
         return rc;
-    c->left -= n;
+    if (c->flat)
+        c->left -= n;
     rc = c->flat ? flat_read(c, n, a, out, err) : parquet_nested_read(c, n, a, out, err);
     return column_prepend(c, rc, err);
 }
@@ -362,7 +363,8 @@ enum tsf_err parquet_column_skip(struct parquet_column *c, int64_t n, struct tsf
     enum tsf_err rc = check_rows(c, n, err);
     if (rc != TSF_OK)
         return rc;
-    c->left -= n;
+    if (c->flat)
+        c->left -= n;
     rc = c->flat ? flat_skip(c, n, err) : parquet_nested_skip(c, n, err);
     return column_prepend(c, rc, err);
 }
@@ -403,7 +405,8 @@ enum tsf_err parquet_column_read_sel(struct parquet_column *c, int64_t n, const 
         return rc;
     if (n_sel < 0 || n_sel > n || (n_sel > 0 && sel[n_sel - 1] >= n))
         return tsf_fail(err, TSF_ERR_INVALID, "selection beyond the rows read");
-    c->left -= n;
+    if (c->flat)
+        c->left -= n;
     rc = c->flat ? flat_read_sel(c, n, sel, n_sel, a, out, err) : nested_read_sel(c, n, sel, n_sel, a, out, err);
     return column_prepend(c, rc, err);
 }

@@ -285,6 +285,7 @@ enum tsf_err parquet_nested_read(struct parquet_column *c, int64_t n, struct tsf
     enum tsf_err rc = levels_ready(c, err);
     if (rc != TSF_OK)
         return rc;
+    c->left -= n;
     for (int i = 0; i < c->n_leaves; i++) {
         struct parquet_levels *lev = &c->levels[i];
         tsf_buf_reset(&lev->def);
@@ -303,8 +304,9 @@ enum tsf_err parquet_nested_read(struct parquet_column *c, int64_t n, struct tsf
 
 enum tsf_err parquet_nested_skip(struct parquet_column *c, int64_t n, struct tsf_error *err)
 {
+    c->left -= n;
     for (int i = 0; n > 0 && i < c->n_leaves; i++) {
-        enum tsf_err rc = leaf_rows(&c->leaves[i], n, false, NULL, NULL, err);
+        enum tsf_err rc = leaf_rows(&c->leaves[i], n, c->left == 0, NULL, NULL, err);
         if (rc != TSF_OK)
             return rc;
     }

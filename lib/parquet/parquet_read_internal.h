@@ -238,7 +238,7 @@ struct parquet_column {
     struct parquet_leaf_reader *leaves; /* in the order of the plan */
     struct parquet_levels *levels;      /* nested: per leaf, what the current read gathered */
 };
-/* parquet_nested.c */
+/* parquet_nested.c; these count c->left down themselves */
 enum tsf_err parquet_nested_read(struct parquet_column *c, int64_t n, struct tsf_arena *a, struct tsf_vector *out,
                                  struct tsf_error *err);
 enum tsf_err parquet_nested_skip(struct parquet_column *c, int64_t n, struct tsf_error *err);
