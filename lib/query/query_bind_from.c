@@ -65,9 +65,15 @@ struct query_node *query_bind_table(struct query_binder *b, const PgQuery__Range
         info->tenant_field = query_table_tenant_field(info->table);
     }
     if (rc == TSF_ERR_NOT_FOUND) {
-        if (b->err)
+        char hint[sizeof b->err->hint] = "";
+        if (b->err) {
+            memcpy(hint, b->err->hint, sizeof hint);
             tsf_error_reset(b->err);
-        return query_bind_fail(b, "42P01", r->location, "relation \"%s\" does not exist", r->relname);
+        }
+        query_bind_fail(b, "42P01", r->location, "relation \"%s\" does not exist", r->relname);
+        if (hint[0])
+            tsf_hint(b->err, "%s", hint);
+        return NULL;
     }
     if (rc != TSF_OK)
         return query_bind_pass(b, rc);
