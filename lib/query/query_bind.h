@@ -10,7 +10,7 @@
 
 /* ---- parsing (query_parse.c) -------------------------------------------------------------------------- */
 
-#define QUERY_TEXT_MAX (1 << 20) /* bytes of SQL */
+#define QUERY_TEXT_MAX (1 << 20) /* bytes of SQL that are parsed at once */
 #define QUERY_DEPTH_MAX 1000     /* nesting of expressions; see query_parse.c */
 
 struct query_shift {
@@ -28,6 +28,8 @@ struct query_parsed {
  */
 enum tsf_err query_parse(const struct query_options *opts, const char *sql, struct tsf_arena *a, struct query_parsed *out,
                          struct tsf_error *err);
+/* Bytes of the first statement with its semicolon; long texts are parsed one statement at a time. */
+size_t query_statement_length(const char *sql);
 /* Byte in the user's SQL of a position in parsed->text. */
 int64_t query_parsed_offset(const struct query_parsed *p, int64_t at);
 

@@ -31,6 +31,7 @@ struct scan {
     int nest;
     int chain[NEST_MAX], held[NEST_MAX];
     int depth; /* the sum */
+    bool ended; /* behind a semicolon outside of brackets */
     enum tsf_err rc;
 };
 
@@ -39,7 +40,7 @@ static bool word_char(unsigned char c) { return isalnum(c) || c == '_' || c == '
 
 static void emit(struct scan *s, const char *from, const char *to)
 {
-    if (s->rc == TSF_OK && to > from)
+    if (s->rc == TSF_OK && s->out && to > from)
         s->rc = tsf_buf_append(s->out, from, (size_t)(to - from), s->err);
 }
 
@@ -242,7 +243,7 @@ static void scan_token(struct scan *s)
         else if (c == ',')
             chain_end(s);
         else if (c == ';')
-            chain_end(s), s->depth -= s->held[s->nest], s->held[s->nest] = 0;
+            chain_end(s), s->depth -= s->held[s->nest], s->held[s->nest] = 0, s->ended = s->nest == 0;
     }
     emit(s, from, p);
     s->p = p;
@@ -260,6 +261,15 @@ static enum tsf_err prepare(const struct query_options *opts, const char *sql, s
     parsed->shifts = s->shifts;
     parsed->n_shifts = (int)s->n_shifts;
     return s->rc;
+}
+
+size_t query_statement_length(const char *sql)
+{
+    static const struct query_options none;
+    struct scan s = { .opts = &none, .p = sql, .sql = sql };
+    while (s.rc == TSF_OK && *s.p && !s.ended)
+        scan_token(&s);
+    return s.rc == TSF_OK ? (size_t)(s.p - sql) : strlen(sql);
 }
 
 int64_t query_parsed_offset(const struct query_parsed *p, int64_t at)

@@ -286,26 +286,46 @@ static enum tsf_err run_statement(struct query_session *s, const PgQuery__Node *
     return consumer->end(consumer->ctx, tag, err);
 }
 
-enum tsf_err query_run(struct query_session *s, const char *sql, const struct query_consumer *consumer, struct tsf_error *err)
+/* Parse all of the text, then run it. base: where it stands in the user's text. */
+static enum tsf_err run_text(struct query_session *s, const char *sql, int64_t base, const struct query_consumer *consumer,
+                             struct tsf_error *err)
 {
     struct tsf_arena tree = TSF_ARENA_INIT;
-    struct query_parsed parsed;
-    struct tsf_error own = TSF_ERROR_INIT;
-    enum tsf_err rc;
-    if (!err)
-        err = &own;
-    if ((rc = query_parse(&s->opts, sql, &tree, &parsed, err)) != TSF_OK)
-        goto done;
-    for (size_t i = 0; i < parsed.tree->n_stmts && rc == TSF_OK; i++) {
+    struct query_parsed parsed = { 0 };
+    bool mapped = true; /* offsets are of the user's text already */
+    enum tsf_err rc = query_parse(&s->opts, sql, &tree, &parsed, err);
+    for (size_t i = 0; rc == TSF_OK && i < parsed.tree->n_stmts; i++) {
         if ((rc = tsf_cancel_check(err)) != TSF_OK)
             break;
         rc = run_statement(s, parsed.tree->stmts[i]->stmt, tsf_now_us(), consumer, err);
-        if (rc != TSF_OK && rc != TSF_END && err->offset >= 0 && err->sqlstate[0])
-            err->offset = query_parsed_offset(&parsed, err->offset);
+        mapped = false;
         query_tables_close(s);
         tsf_arena_reset(&s->stmt);
     }
-done:
+    if (rc != TSF_OK && rc != TSF_END && err->offset >= 0 && err->sqlstate[0])
+        err->offset = base + (mapped ? err->offset : query_parsed_offset(&parsed, err->offset));
     tsf_arena_release(&tree);
+    return rc;
+}
+
+enum tsf_err query_run(struct query_session *s, const char *sql, const struct query_consumer *consumer, struct tsf_error *err)
+{
+    struct tsf_error own = TSF_ERROR_INIT;
+    enum tsf_err rc = TSF_OK;
+    if (!err)
+        err = &own;
+    if (strlen(sql) <= QUERY_TEXT_MAX)
+        return run_text(s, sql, 0, consumer, err);
+    for (const char *p = sql; *p && rc == TSF_OK;) {
+        size_t n = query_statement_length(p);
+        char *one = malloc(n + 1);
+        if (!one)
+            return tsf_fail_nomem(err);
+        memcpy(one, p, n);
+        one[n] = 0;
+        rc = run_text(s, one, p - sql, consumer, err);
+        free(one);
+        p += n;
+    }
     return rc;
 }

@@ -119,6 +119,16 @@ static void test_query_parse__long_flat_lists_are_fine(void **state)
     }
 }
 
+static void test_query_statement_length__ends_behind_the_semicolon(void **state)
+{
+    (void)state;
+    assert_int_equal(query_statement_length("select 1; select 2"), 9);
+    assert_int_equal(query_statement_length("select ';' /* ; */ -- ;\n, $$;$$;x"), 32);
+    assert_int_equal(query_statement_length("select 1"), 8);
+    assert_int_equal(query_statement_length("select (1;2)"), 12);
+    assert_int_equal(query_statement_length(""), 0);
+}
+
 static void test_query_parse__text_has_a_ceiling(void **state)
 {
     struct tsf_arena a = TSF_ARENA_INIT;
@@ -140,6 +150,7 @@ int main(void)
         cmocka_unit_test(test_query_parse__errors_point_into_the_users_text),
         cmocka_unit_test(test_query_parse__deep_nesting_is_refused),
         cmocka_unit_test(test_query_parse__long_flat_lists_are_fine),
+        cmocka_unit_test(test_query_statement_length__ends_behind_the_semicolon),
         cmocka_unit_test(test_query_parse__text_has_a_ceiling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
