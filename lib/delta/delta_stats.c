@@ -102,6 +102,7 @@ static bool bound_parse(struct tsf_str text, bool quoted, const struct tsf_type 
 {
     int32_t days;
     double d;
+    int bits;
 
     *v = (struct tsf_value){ .type = t };
     *exact = true;
@@ -134,7 +135,9 @@ static bool bound_parse(struct tsf_str text, bool quoted, const struct tsf_type 
         *exact = utf8_chars(text) < STRING_CHARS_MAX;
         return quoted;
     default:
-        return tsf_int64_parse(text, &v->u.i64);
+        bits = 8 * tsf_type_width(t);
+        return tsf_int64_parse(text, &v->u.i64) &&
+               (bits == 64 || (v->u.i64 >= -(1LL << (bits - 1)) && v->u.i64 < 1LL << (bits - 1)));
     }
 }
 
@@ -164,6 +167,7 @@ static void side_scan(struct delta_scan *s, struct bound_column *c, int n, enum 
     delta_scan_object(s);
     while (delta_scan_key(s, &key)) {
         char first = delta_scan_peek(s);
+        struct tsf_value v;
         bool exact;
 
         at = column_find(c, n, &hint, key);
@@ -173,9 +177,9 @@ static void side_scan(struct delta_scan *s, struct bound_column *c, int n, enum 
         }
         if (first == '"' ? !delta_scan_string(s, &text) : !delta_scan_raw(s, &text))
             return;
-        if (!bound_parse(text, first == '"', c[at].field->type, side, ours, &c[at].value[side], &exact))
+        if (!bound_parse(text, first == '"', c[at].field->type, side, ours, &v, &exact))
             continue;
-        c[at].value[side].is_null = false;
+        c[at].value[side] = v;
         c[at].bits |= exact ? 1 << side : 0;
     }
 }
