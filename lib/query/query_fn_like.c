@@ -160,15 +160,57 @@ static bool like_match(const struct like *l, struct tsf_str s)
     }
 }
 
-/* Plain needles in views: the loop has no branch on the shape. */
-static void contains_rows(struct query_call *c, const struct like *l)
+/* The longest piece without wildcards: no string without it matches. */
+static struct tsf_str like_anchor(const struct like *l)
 {
-    bool (*contains)(const char *, size_t, const char *, size_t) = query_kernels()->contains;
+    struct tsf_str best = { 0 };
+
+    if (l->shape == LIKE_CONTAINS)
+        return tsf_buf_str(&l->text);
+    for (size_t i = 0, k; i < l->kinds.len; i = k + 1) {
+        for (k = i; k < l->kinds.len && !l->kinds.data[k]; k++)
+            ;
+        if (k - i > best.len)
+            best = tsf_str_n(l->text.data + i, k - i);
+    }
+    return best;
+}
+
+/*
+ * Strings of a page lie one after another, at most a length apart, so the anchor is looked for in all of them at once, and
+ * only where it is found are rows looked at.
+ */
+static void anchor_rows(struct query_call *c, const struct like *l, struct tsf_str anchor)
+{
+    const char *(*find)(const char *, size_t, const char *, size_t) = query_kernels()->find;
     const struct tsf_sview *v = c->args[0].values;
     uint8_t *r = c->values_out;
+    int64_t i = 0, k, end_row;
 
-    for (int64_t i = 0; i < c->n; i++)
-        r[i] = v[i].len >= l->text.len && contains(tsf_sview_data(&v[i]), v[i].len, (const char *)l->text.data, l->text.len);
+    memset(r, 0, (size_t)c->n);
+    for (; i < c->n; i = end_row) {
+        end_row = i + 1;
+        if (v[i].len <= TSF_SVIEW_INLINE) {
+            r[i] = v[i].len >= anchor.len && like_match(l, tsf_sview_str(&v[i]));
+            continue;
+        }
+        const char *p = v[i].u.ref.ptr, *end = p + v[i].len;
+        while (end_row < c->n && v[end_row].len > TSF_SVIEW_INLINE && (uintptr_t)v[end_row].u.ref.ptr - (uintptr_t)end <= 4) {
+            end = v[end_row].u.ref.ptr + v[end_row].len;
+            end_row++;
+        }
+        for (k = i; k < end_row && (p = find(p, (size_t)(end - p), anchor.data, anchor.len)) != NULL;) {
+            while (v[k].u.ref.ptr + v[k].len <= p)
+                k++;
+            if (p < v[k].u.ref.ptr || p + anchor.len > v[k].u.ref.ptr + v[k].len) {
+                p++; /* across two strings */
+                continue;
+            }
+            r[k] = l->shape == LIKE_CONTAINS || like_match(l, tsf_sview_str(&v[k]));
+            p = v[k].u.ref.ptr + v[k].len;
+            k++;
+        }
+    }
 }
 
 static void prefix_rows(struct query_call *c, const struct like *l)
@@ -216,13 +258,17 @@ static enum tsf_err like_rows(struct query_call *c, bool fold, struct tsf_error 
         return TSF_OK;
     if ((rc = like_state(c, fold, &l, err)) != TSF_OK)
         return rc;
-    if (c->args[1].shape == TSF_CONSTANT && c->args[0].shape == TSF_FLAT && !fold && (l->shape == LIKE_CONTAINS || l->shape == LIKE_PREFIX) &&
+    if (c->args[1].shape == TSF_CONSTANT && c->args[0].shape == TSF_FLAT && !fold &&
         tsf_str_eq(fn_str(c, 1, 0), tsf_buf_str(&l->source))) {
-        if (l->shape == LIKE_CONTAINS)
-            contains_rows(c, l);
-        else
+        struct tsf_str anchor = l->shape == LIKE_CONTAINS || l->shape == LIKE_GENERAL ? like_anchor(l) : (struct tsf_str){ 0 };
+        if (anchor.len >= 2) {
+            anchor_rows(c, l, anchor);
+            return TSF_OK;
+        }
+        if (l->shape == LIKE_PREFIX) {
             prefix_rows(c, l);
-        return TSF_OK;
+            return TSF_OK;
+        }
     }
     FN_EACH(c, i) {
         struct tsf_str s = fn_str(c, 0, i), pattern = fn_str(c, 1, i);

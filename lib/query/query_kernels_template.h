@@ -282,14 +282,14 @@ static void floor_i64(const int64_t *v, int64_t n, int64_t offset, int64_t width
 }
 
 /*
- * Are the n bytes of x somewhere in s? Where both the first and the last byte fit, the rest is compared.
+ * Where are the n bytes of x in s first? Where both the first and the last byte fit, the rest is compared.
  */
-static bool contains(const char *s, size_t len, const char *x, size_t n)
+static const char *find(const char *s, size_t len, const char *x, size_t n)
 {
     if (n == 0)
-        return true;
+        return s;
     if (n > len)
-        return false;
+        return NULL;
 #if defined(__AVX2__)
     if (n >= 2 && len - n >= 31) {
         const __m256i a = _mm256_set1_epi8(x[0]), b = _mm256_set1_epi8(x[n - 1]);
@@ -303,16 +303,22 @@ static bool contains(const char *s, size_t len, const char *x, size_t n)
                 _mm256_cmpeq_epi8(b, _mm256_loadu_si256((const __m256i *)(s + i + n - 1)))));
             for (; hit; hit &= hit - 1)
                 if (n <= 2 || memcmp(s + i + __builtin_ctz(hit) + 1, x + 1, n - 2) == 0)
-                    return true;
+                    return s + i + __builtin_ctz(hit);
             if (i == last - 31)
-                return false;
+                return NULL;
         }
     }
 #endif
-    return memmem(s, len, x, n) != NULL;
+    return memmem(s, len, x, n);
+}
+
+static bool contains(const char *s, size_t len, const char *x, size_t n)
+{
+    return find(s, len, x, n) != NULL;
 }
 
 const struct query_kernels KERNELS = {
+    .find = find,
     .contains = contains,
     .cmp_mask = CMP_TABLE(cmp_mask),
     .cmp_const = CMP_TABLE(cmp_const),

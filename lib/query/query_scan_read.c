@@ -34,6 +34,23 @@ static enum tsf_err column_null(const struct tsf_type *t, int64_t n, struct tsf_
     return tsf_vector_constant(&null, n, a, out, err);
 }
 
+/* A nested vector's types belong to the reader, and rows may outlive it: the table's take their place. */
+static enum tsf_err adopt_type(struct tsf_vector *v, const struct tsf_type *t, struct tsf_arena *a, struct tsf_error *err)
+{
+    enum tsf_err rc = TSF_OK;
+
+    v->type = t;
+    if (!t->n_children || !v->children)
+        return TSF_OK;
+    struct tsf_vector *children = tsf_arena_memdup(a, v->children, (size_t)t->n_children * sizeof *children);
+    if (!children)
+        return tsf_fail_nomem(err);
+    v->children = children;
+    for (int i = 0; i < t->n_children && rc == TSF_OK; i++)
+        rc = adopt_type(&children[i], t->children[i].type, a, err);
+    return rc;
+}
+
 enum tsf_err query_scan_load(struct scan_reader *r, int c, int64_t first, int64_t n, const uint32_t *sel, int64_t n_sel,
                              struct tsf_arena *a, struct tsf_vector *out, struct tsf_error *err)
 {
@@ -61,8 +78,7 @@ enum tsf_err query_scan_load(struct scan_reader *r, int c, int64_t first, int64_
         return rc;
     r->at[c] = first + n;
     rc = sel ? parquet_column_read_sel(r->columns[c], n, sel, n_sel, a, out, err) : parquet_column_read(r->columns[c], n, a, out, err);
-    out->type = col->type;
-    return rc;
+    return rc == TSF_OK ? adopt_type(out, col->type, a, err) : rc;
 }
 
 /* ---- batches ------------------------------------------------------------------------------------------ */
