@@ -377,9 +377,11 @@ static int64_t plain_bytes(const struct stat_leaf *s, const struct tsf_value *v,
     }
 }
 
-/* Header at off. *bits_out: where the bitset begins, 0 when this is a filter we do not know. */
-static enum tsf_err bloom_header(const struct parquet_file *f, int64_t off, int64_t *bits_out, size_t *n_out, struct tsf_error *err)
+/* *bits_out: where the bitset begins, 0 when this is a filter we do not know, or one whose lengths disagree. */
+static enum tsf_err bloom_header(const struct parquet_file *f, const struct parquet_chunk *c, int64_t *bits_out, size_t *n_out,
+                                 struct tsf_error *err)
 {
+    const int64_t off = c->bloom_offset;
     uint8_t buf[64];
     const size_t n = (size_t)TSF_MIN((int64_t)sizeof buf, f->src->size - off);
     const uint8_t *p = tsf_source_view(f->src, off, n);
@@ -407,7 +409,8 @@ static enum tsf_err bloom_header(const struct parquet_file *f, int64_t off, int6
         }
     }
     int64_t bits = off + (r.p - r.base);
-    if (r.what || known != 3 || n_bytes < 32 || n_bytes % 32 || n_bytes > f->src->size - bits)
+    if (r.what || known != 3 || n_bytes < 32 || n_bytes % 32 || n_bytes > f->src->size - bits ||
+        (c->bloom_length >= 0 && bits - off + n_bytes != c->bloom_length))
         return TSF_OK;
     *bits_out = bits;
     *n_out = (size_t)n_bytes;
@@ -435,7 +438,7 @@ enum tsf_err parquet_bloom_check(const struct parquet_file *f, int row_group, in
         *maybe_out = len < 0;
         return TSF_OK;
     }
-    if ((rc = bloom_header(f, c->bloom_offset, &bits, &n_bytes, err)) != TSF_OK || bits == 0)
+    if ((rc = bloom_header(f, c, &bits, &n_bytes, err)) != TSF_OK || bits == 0)
         return rc;
     const uint64_t hash = parquet_bloom_hash(p, (size_t)len);
     const int64_t at = bits + (int64_t)parquet_bloom_block(n_bytes, hash);

@@ -1,5 +1,5 @@
 /*
- * Decoding speed per type, encoding and codec: bench_parquet [rows] [filter]
+ * Decoding speed per type, encoding and codec: bench_parquet [rows] [filter], or per column of a file: bench_parquet FILE
  *
  * Each line: what, bytes per value in the file, million values per second to read all of them in batches of 64 Ki
  * rows, and the same for every 100th row through a selection.
@@ -99,14 +99,14 @@ static void write_file(const struct spec *s, int64_t rows, struct tsf_buf *out)
 }
 
 /* Seconds for one pass; sel NULL: all rows. */
-static double read_file(const struct parquet_file *f, const uint32_t *sel, int64_t n_sel)
+static double read_file(const struct parquet_file *f, int field, const uint32_t *sel, int64_t n_sel)
 {
     struct tsf_error err = TSF_ERROR_INIT;
     struct tsf_arena a = TSF_ARENA_INIT;
     int64_t start = tsf_monotonic_ns();
     for (int g = 0; g < f->meta->n_row_groups; g++) {
         struct parquet_column *c;
-        if (parquet_column_open(f, g, 0, NULL, &c, &err) != TSF_OK)
+        if (parquet_column_open(f, g, field, NULL, &c, &err) != TSF_OK)
             die(&err);
         while (parquet_column_left(c) > 0) {
             struct tsf_vector v;
@@ -140,8 +140,8 @@ static void run(const struct spec *s, int64_t rows)
     for (int i = 0; i < BATCH / 100 + 1; i++)
         sel[i] = (uint32_t)i * 100;
     for (int i = 0; i < REPEAT; i++) {
-        all = fmin(all, read_file(&f, NULL, 0));
-        some = fmin(some, read_file(&f, sel, (BATCH + 99) / 100));
+        all = fmin(all, read_file(&f, 0, NULL, 0));
+        some = fmin(some, read_file(&f, 0, sel, (BATCH + 99) / 100));
     }
     printf("%-34s %2d%% nulls  %-12s %7.2f B/value %9.0f M/s %9.0f M/s picking\n", s->name, s->null_percent,
            parquet_codec_name(s->codec), (double)file.len / (double)rows, (double)rows / all / 1e6, (double)rows / some / 1e6);
@@ -149,6 +149,31 @@ static void run(const struct spec *s, int64_t rows)
     parquet_file_release(&f);
     tsf_source_close(&src);
     tsf_buf_release(&file);
+}
+
+static int run_columns(const char *path)
+{
+    struct tsf_error err = TSF_ERROR_INIT;
+    struct tsf_source src;
+    struct parquet_file f;
+    if (tsf_source_file(&src, path, &err) != TSF_OK || parquet_file_open(&f, &src, NULL, &err) != TSF_OK)
+        die(&err);
+    for (int i = 0; i < f.schema.n_fields; i++) {
+        double best = 1e9;
+        int64_t packed = 0, plain = 0;
+        const int32_t leaf = f.meta->nodes[f.field_nodes[i]].leaf;
+        for (int g = 0; leaf >= 0 && g < f.meta->n_row_groups; g++) {
+            packed += f.meta->row_groups[g].chunks[leaf].compressed_size;
+            plain += f.meta->row_groups[g].chunks[leaf].uncompressed_size;
+        }
+        for (int k = 0; k < 3; k++)
+            best = fmin(best, read_file(&f, i, NULL, 0));
+        printf("%-30s %8.1f MB of %8.1f MB  %8.1f ms %8.0f M rows/s\n", f.schema.fields[i].name, (double)packed / 1e6,
+               (double)plain / 1e6, best * 1e3, (double)f.meta->n_rows / best / 1e6);
+    }
+    parquet_file_release(&f);
+    tsf_source_close(&src);
+    return 0;
 }
 
 int main(int argc, char **argv)
@@ -179,6 +204,8 @@ int main(int argc, char **argv)
         { "string of 32 DELTA_LENGTH", TSF_TYPE_STRING, LONG, 0, PARQUET_DELTA_LENGTH_BYTE_ARRAY, 0 },
         { "string of 32 DELTA_BYTE_ARRAY", TSF_TYPE_STRING, LONG, 0, PARQUET_DELTA_BYTE_ARRAY, 0 },
     };
+    if (argc > 1 && strchr(argv[1], '.'))
+        return run_columns(argv[1]);
     const int64_t rows = argc > 1 ? atoll(argv[1]) : 4000000;
     if (rows < 1) {
         fprintf(stderr, "usage: bench_parquet [rows] [filter]\n");
