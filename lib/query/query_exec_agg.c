@@ -183,6 +183,8 @@ static enum tsf_err agg_update(struct agg_sink *s, struct agg_worker *a, int i, 
     uint64_t *filter = NULL;
     enum tsf_err rc;
 
+    if (c->state_of)
+        return TSF_OK;
     if (c->filter && (rc = agg_filter(w, c->filter, b, &filter, err)) != TSF_OK)
         return rc;
     if ((rc = query_eval_columns(w, c->args, c->n_args, b, &args, err)) != TSF_OK)
@@ -261,6 +263,8 @@ static enum tsf_err agg_merge(struct agg_sink *s, struct agg_worker *to, struct 
         return rc;
     for (int i = 0; i < n->u.aggregate.n_aggs; i++) {
         const struct query_agg_call *c = &n->u.aggregate.aggs[i];
+        if (c->state_of)
+            continue;
         if (to->distinct[i].used)
             rc = distinct_merge(&to->distinct[i], &from->distinct[i], map, n->u.aggregate.n_keys > 0, scratch, err);
         else
@@ -415,8 +419,9 @@ enum tsf_err query_run_aggregate(struct query_run *r, struct query_node *n, stru
         return tsf_fail_nomem(err);
     }
     for (int i = 0; i < n_aggs; i++) {
-        s.offsets[i] = s.stride;
-        if (!counts_distinct(&n->u.aggregate.aggs[i]))
+        int owner = n->u.aggregate.aggs[i].state_of - 1;
+        s.offsets[i] = owner >= 0 ? s.offsets[owner] : s.stride;
+        if (owner < 0 && !counts_distinct(&n->u.aggregate.aggs[i]))
             s.stride += n->u.aggregate.aggs[i].agg->state_size;
     }
     if ((rc = query_run_node(r, n->input, &s.sink, err)) == TSF_OK)

@@ -180,6 +180,7 @@ struct query_agg_call {
     bool distinct;                   /* DISTINCT: the operator feeds each (group, value) once, unless agg is count (own set) */
     bool star;                       /* count(*) */
     bool order_desc;                 /* WITHIN GROUP (ORDER BY ... DESC) */
+    int state_of;                    /* 1 + the call whose state this one finishes (p50, p95 of one column); 0: its own */
     int location;
 };
 /* Resolve an aggregate by name and argument expressions (coerced in place). *found_out false when the name is no aggregate. */

@@ -5,6 +5,7 @@
 #include "query/query_optimize.h"
 
 static struct query_node *optimize(struct query_optimizer *o, struct query_node *root, int n_output);
+static void share_states(struct query_node *n);
 
 bool query_optimize_subqueries(struct query_optimizer *o, struct query_expr *e)
 {
@@ -49,6 +50,7 @@ static bool subqueries(struct query_optimizer *o, struct query_node *n)
                 ok = list(o, n->u.values.rows[i], n->n_columns);
             break;
         case QUERY_NODE_AGGREGATE:
+            share_states(n);
             ok = list(o, n->u.aggregate.keys, n->u.aggregate.n_keys);
             for (int i = 0; ok && i < n->u.aggregate.n_aggs; i++)
                 ok = list(o, n->u.aggregate.aggs[i].args, n->u.aggregate.aggs[i].n_args) &&
@@ -64,6 +66,30 @@ static bool subqueries(struct query_optimizer *o, struct query_node *n)
             return false;
     }
     return true;
+}
+
+/*
+ * Aggregates that keep all values and differ in what they pick at the end (the fraction, the direction) need one state. The
+ * owner stands before those that share with it.
+ */
+static void share_states(struct query_node *n)
+{
+    static const char *const pickers[] = { "percentile_cont", "percentile_disc", "approx_percentile" };
+    for (int i = 1; i < n->u.aggregate.n_aggs; i++) {
+        struct query_agg_call *a = &n->u.aggregate.aggs[i];
+        bool picks = false;
+        for (size_t k = 0; k < TSF_ARRAY_LEN(pickers); k++)
+            picks |= strcmp(a->agg->name, pickers[k]) == 0;
+        if (!picks || a->distinct || a->n_args != 2 || a->args[1]->kind != QUERY_CONST)
+            continue;
+        for (int k = 0; k < i && !a->state_of; k++) {
+            const struct query_agg_call *b = &n->u.aggregate.aggs[k];
+            if (b->agg == a->agg && !b->state_of && !b->distinct && b->n_args == 2 && b->args[1]->kind == QUERY_CONST &&
+                query_expr_equal(a->args[0], b->args[0]) && !a->filter == !b->filter &&
+                (!a->filter || query_expr_equal(a->filter, b->filter)))
+                a->state_of = k + 1;
+        }
+    }
 }
 
 static struct query_node *optimize(struct query_optimizer *o, struct query_node *root, int n_output)
