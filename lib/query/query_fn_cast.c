@@ -446,14 +446,24 @@ static const struct query_function json_to_text = { "cast", TSF_T(STRING), NULL,
 static const struct query_function text_to_any = { "cast", NULL, NULL, 1, { TSF_T(STRING) }, S, text_any };
 static const struct query_function any_to_text = { "cast", TSF_T(STRING), NULL, 1, { NULL }, S | ASG | SAFE, any_text };
 static const struct query_function list_to_list = { "cast", NULL, NULL, 1, { &query_any_array }, S, list_list };
+static const struct query_function list_to_list_implicit = { "cast", NULL, NULL, 1, { &query_any_array }, S | QUERY_FN_IMPLICIT, list_list };
+
+/* Arrays are cast where their elements are. */
+static const struct query_function *list_cast(const struct tsf_type *from, const struct tsf_type *to)
+{
+    const struct query_function *f = query_cast_find(from, to);
+
+    if (tsf_type_eq(from, to))
+        return &list_to_list_implicit;
+    return !f ? NULL : f->flags & QUERY_FN_IMPLICIT ? &list_to_list_implicit : &list_to_list;
+}
 
 const struct query_function *query_cast_find(const struct tsf_type *from, const struct tsf_type *to)
 {
     if (from->id == TSF_TYPE_STRING && to->id == TSF_TYPE_STRING)
         return from->json == to->json || from->json ? &json_to_text : &text_to_any;
     if (from->id == TSF_TYPE_LIST && to->id == TSF_TYPE_LIST && from->n_children && to->n_children)
-        return query_cast_find(from->children[0].type, to->children[0].type) ||
-               tsf_type_eq(from->children[0].type, to->children[0].type) ? &list_to_list : NULL;
+        return list_cast(from->children[0].type, to->children[0].type);
     for (const struct query_function *f = query_fn_cast; f->name; f++)
         if (f->arg_types[0]->id == from->id && f->ret->id == to->id && !to->json && !from->json)
             return f;

@@ -444,7 +444,7 @@ const struct query_function query_fn_math[] = {
     INTS2("/", div), FLOATS2("/", div), DEC2("/", query_decimal_div_type, query_decimal_div),
     INTS2("%", mod), DEC2("%", query_decimal_mod_type, query_decimal_mod),
     INTS2("mod", mod), DEC2("mod", query_decimal_mod_type, query_decimal_mod),
-    DEC2("div", query_decimal_int_type, query_decimal_intdiv), OP2("div", INT64, div_i64),
+    DEC2("div", query_decimal_int_type, query_decimal_intdiv),
     INTS1("-", neg), OP1("-", FLOAT, neg_f32), OP1("-", DOUBLE, neg_f64), DEC1("-", query_decimal_same_type, query_decimal_neg),
     INTS1("+", query_decimal_plus), OP1("+", DOUBLE, query_decimal_plus_f64), DEC1("+", query_decimal_same_type, query_decimal_plus),
     INTS1("abs", abs), OP1("abs", FLOAT, abs_f32), OP1("abs", DOUBLE, abs_f64), DEC1("abs", query_decimal_same_type, query_decimal_abs),
