@@ -6,7 +6,7 @@
  *   parquet_thrift.c    Thrift compact protocol, reading and writing
  *   parquet_meta*.c     footer (row groups, schema) and page headers: bytes -> the structs below
  *   parquet_schema.c    Parquet schema tree <-> tsf_schema, logical and converted types
- *   parquet_codec.c     zstd, snappy, gzip, lz4_raw, none
+ *   parquet_codec.c     zstd, snappy, gzip, lz4_raw, none; brotli and Hadoop's lz4 on reading
  *   parquet_crc.c       page checksums
  *   parquet_rle.c       decoder of the RLE / bit-packed hybrid
  *   parquet_delta.c     decoder of DELTA_BINARY_PACKED
@@ -18,8 +18,8 @@
  *   parquet_nested.c    lists, maps and structs from levels
  *   parquet_stats.c     statistics: reading (trust rules), merging, truncation
  *   parquet_bloom.c     split-block bloom filters
- *   parquet_encode.c    encoders and the choice among them
- *   parquet_writer.c    files: row groups, pages, index, footer
+ *   parquet_encode*.c   encoders and the choice among them
+ *   parquet_writer*.c   files: row groups, pages, index, footer
  *
  * Spec: parquet-format (thrift definitions, Encodings.md, LogicalTypes.md, PageIndex.md, BloomFilter.md).
  * Threads: a parquet_file is immutable once open and may be shared; a parquet_column belongs to one thread;
