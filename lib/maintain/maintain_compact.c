@@ -31,6 +31,7 @@ struct compact {
     struct candidate *files;
     int64_t n_files;
     int64_t rewritten, skipped, commits;
+    bool touched;               /* the partition at hand has been rewritten */
     maintain_manifest_fn *emit;
     void *ctx;
 };
@@ -265,6 +266,8 @@ static enum tsf_err merge_files(struct compact *c, const struct candidate *files
     c->t->schema = &c->t->snapshot->metadata.schema;
     c->t->partition_fields = c->t->snapshot->metadata.partition_fields;
     c->commits++;
+    c->rewritten += !c->touched; /* a partition counts once, however many light merges it takes */
+    c->touched = true;
     rc = emit_manifest(c, &change, res.version, rows, started, err);
 done:
     tsf_arena_release(&a);
@@ -272,11 +275,6 @@ done:
 }
 
 /* ---- one partition --------------------------------------------------------------------------------------------------------- */
-
-struct partition {
-    char *key;
-    bool light_more;
-};
 
 /* Small files in bins of about the target. A bin of one gains nothing. */
 static enum tsf_err light_partition(struct compact *c, struct candidate *files, int64_t n, struct tsf_error *err)
@@ -332,6 +330,8 @@ static enum tsf_err compact_partition(struct compact *c, const char *key, struct
     int lost = 0;
     bool changed = false;
 
+    c->touched = false;
+
     for (;;) {
         int64_t first = 0, n = 0;
         enum tsf_err rc;
@@ -358,8 +358,6 @@ static enum tsf_err compact_partition(struct compact *c, const char *key, struct
         }
         if (rc != TSF_OK)
             return rc;
-        if (!changed)
-            c->rewritten++;
         changed = true;
         if (c->opts->mode != MAINTAIN_LIGHT || c->opts->dry_run)
             break;
