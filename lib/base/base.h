@@ -286,6 +286,7 @@ enum tsf_err tsf_path_join(struct tsf_buf *out, const char *dir, const char *rel
 struct tsf_newfile {
     int fd;              /* -1 when closed */
     int64_t size;        /* bytes written so far */
+    int64_t pushed;      /* of those, on their way to the disk already */
     char *tmp_path, *path;
 };
 #define TSF_NEWFILE_INIT { .fd = -1 }

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define PUSH_BYTES (8 << 20)
+
 #define FILE_READ_MAX_DEFAULT ((size_t)1 << 30)
 #define DIR_MODE 0700
 #define FILE_MODE 0600
@@ -268,9 +270,15 @@ enum tsf_err tsf_newfile_write(struct tsf_newfile *f, const void *p, size_t n, s
     enum tsf_err rc;
 
     assert(f->fd >= 0);
-    if ((rc = tsf_write_all(f->fd, p, n, f->path, err)) == TSF_OK)
-        f->size += (int64_t)n;
-    return rc;
+    if ((rc = tsf_write_all(f->fd, p, n, f->path, err)) != TSF_OK)
+        return rc;
+    f->size += (int64_t)n;
+    /* The disk works while the caller makes the next bytes; the sync at the end then waits for little. Only a hint. */
+    if (f->size - f->pushed >= PUSH_BYTES) {
+        (void)sync_file_range(f->fd, f->pushed, f->size - f->pushed, SYNC_FILE_RANGE_WRITE);
+        f->pushed = f->size;
+    }
+    return TSF_OK;
 }
 
 static enum tsf_err newfile_sync_and_close(struct tsf_newfile *f, struct tsf_error *err)

@@ -16,6 +16,7 @@ struct flush {
     struct table *t;
     const struct maintain_flush_options *opts;
     struct tsf_pool *pool;
+    struct table_publisher *publisher;
     struct delta_change change;
     struct tsf_arena arena;   /* the change's */
     pthread_mutex_t lock;     /* the change, while partitions are written in parallel */
@@ -65,7 +66,8 @@ static enum tsf_err write_group(void *ctx, int64_t g, int worker, struct tsf_err
     struct spread *s = ctx;
     struct table *t = s->f->t;
     struct table_writer_options opts = { .zstd_level = s->f->opts->zstd_level, .target_bytes = t->props.target_file_size,
-                                         .pool = s->pool, .data_change = true, .cache_footer = true };
+                                         .pool = s->pool, .data_change = true, .cache_footer = true,
+                                         .publisher = s->f->publisher };
     struct tsf_value *partition;
     struct table_writer *w = NULL;
     struct tsf_arena a = TSF_ARENA_INIT;
@@ -183,7 +185,7 @@ static enum tsf_err flush_rows(struct flush *f, int64_t n_records, struct tsf_er
         f->bytes += bytes;
         first += n;
     }
-    return TSF_OK;
+    return table_publisher_flush(f->publisher, err);
 }
 
 /* ---- committing --------------------------------------------------------------------------------------------------------- */
@@ -289,12 +291,13 @@ enum tsf_err maintain_flush(struct table_env *env, const char *table, const stru
     /* Lock and rotate first, then look: the view must be the one that the lock protects. */
     if ((rc = table_open(env, table, TABLE_WAL_CREATE, -1, &probe, err)) != TSF_OK ||
         (rc = wal_flush_lock(probe->wal, opts->wait_ms, &lock, err)) != TSF_OK || (rc = wal_rotate(probe->wal, err)) != TSF_OK ||
-        (rc = tsf_pool_new(opts->threads, &f.pool, err)) != TSF_OK ||
+        (rc = tsf_pool_new(opts->threads, &f.pool, err)) != TSF_OK || (rc = table_publisher_new(&f.publisher, err)) != TSF_OK ||
         (rc = table_open(env, table, TABLE_TAIL | TABLE_WAL_CREATE, -1, &f.t, err)) != TSF_OK)
         goto done;
     rc = flush_table(&f, fn, ctx, err);
 done:
     tsf_lock_release(&lock);
+    table_publisher_free(f.publisher);
     tsf_pool_free(f.pool);
     table_close(f.t);
     table_close(probe);

@@ -9,6 +9,7 @@
  *   table_partition.c  partition values of rows, derived columns (date from timestamp), splitting batches
  *   table_tail.c       unflushed rows as batches of the table's schema
  *   table_write.c      rows of one partition -> Parquet files -> add actions
+ *   table_publish.c    finished files become visible together
  *   table_manifest.c   JSON manifests, read and written
  */
 #include "wal/wal.h"
@@ -102,6 +103,16 @@ enum tsf_err table_partition_split(const struct table *t, const struct tsf_batch
 
 /* ---- writing files --------------------------------------------------------------------------------------------- */
 
+/*
+ * Finished files on their way to the disk. A sync waits for the disk's journal, and many at once wait hardly longer than
+ * one, so files that become visible together are published together. Used by several threads at once.
+ */
+struct table_publisher;
+enum tsf_err table_publisher_new(struct table_publisher **out, struct tsf_error *err);
+/* Every file handed over so far gets its final name, durably. Call before the commit that names them. */
+enum tsf_err table_publisher_flush(struct table_publisher *p, struct tsf_error *err);
+void table_publisher_free(struct table_publisher *p); /* what was not published goes away */
+
 /* Writes one partition's rows, which come in sort order, as one or more files of about target bytes. */
 struct table_writer;
 struct table_writer_options {
@@ -111,13 +122,16 @@ struct table_writer_options {
     bool data_change;         /* add.dataChange */
     const char *clustering;   /* tag value, NULL = none */
     bool cache_footer;        /* put the footer into the cache (inline capture) */
+    struct table_publisher *publisher; /* takes finished files; NULL: each is published when it ends */
 };
 /* partition: n_partition values. */
 enum tsf_err table_writer_new(struct table *t, const struct tsf_value *partition, const struct table_writer_options *opts,
                               struct table_writer **out, struct tsf_error *err);
 /* All fields of the schema (partition columns are dropped on the way). */
 enum tsf_err table_writer_write(struct table_writer *w, const struct tsf_batch *b, struct tsf_error *err);
-/* Adds one action per file to change (arena a). Files exist under their final names now, but no commit names them. */
+/*
+ * Adds one action per file to change (arena a). Files have their final names once published, but no commit names them yet.
+ */
 enum tsf_err table_writer_finish(struct table_writer *w, struct delta_change *change, struct tsf_arena *a, struct tsf_error *err);
 void table_writer_free(struct table_writer *w); /* unfinished files go away */
 

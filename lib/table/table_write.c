@@ -145,14 +145,17 @@ static enum tsf_err file_end(struct table_writer *w, struct tsf_error *err)
     tsf_buf_init(&f->footer, 256 << 20);
     w->n_files++;
     if ((rc = delta_stats_json(&w->schema, &info, &f->stats, err)) != TSF_OK ||
-        (w->opts.cache_footer && (rc = tsf_buf_append(&f->footer, info.footer.data, info.footer.len, err)) != TSF_OK) ||
-        (rc = store_writer_finish(w->out, err)) != TSF_OK)
+        (w->opts.cache_footer && (rc = tsf_buf_append(&f->footer, info.footer.data, info.footer.len, err)) != TSF_OK))
         return rc;
     parquet_writer_free(w->pq);
     w->pq = NULL;
-    store_writer_free(w->out);
+    struct store_writer *out = w->out;
     w->out = NULL;
-    return TSF_OK;
+    if (w->opts.publisher)
+        return table_publisher_add(w->opts.publisher, out, err);
+    rc = store_writer_finish(out, err);
+    store_writer_free(out);
+    return rc;
 }
 
 enum tsf_err table_writer_write(struct table_writer *w, const struct tsf_batch *b, struct tsf_error *err)
