@@ -106,7 +106,9 @@ struct query_node *query_bind_visible(struct query_binder *b, struct query_node 
 struct query_node *query_bind_from(struct query_binder *b, size_t n, PgQuery__Node *const *items);
 struct query_node *query_bind_table(struct query_binder *b, const PgQuery__RangeVar *r, struct query_table_info *info_out);
 struct query_node *query_bind_values(struct query_binder *b, size_t n_rows, PgQuery__Node *const *rows,
-                                     const struct tsf_type *const *types, int n_types);
+                                     const struct tsf_field *const *fields, int n_fields);
+/* Make e a value of the field, as INSERT does. 42804 when its type cannot become the field's. */
+bool query_bind_assign(struct query_binder *b, struct query_expr **e, const struct tsf_field *f);
 
 /* query_meta.c: rows without a table. table: argument of a function, NULL for a relation. */
 struct query_node *query_bind_system(struct query_binder *b, const char *name, const char *table, int location);

@@ -116,8 +116,19 @@ static bool unify_rows(struct query_binder *b, struct query_expr ***rows, size_t
     return true;
 }
 
+bool query_bind_assign(struct query_binder *b, struct query_expr **e, const struct tsf_field *f)
+{
+    const struct query_expr *from = *e;
+    if (from->type == &query_unknown)
+        return query_bind_coerce(b, e, f->type, QUERY_ASSIGNMENT);
+    if (query_coerce(e, f->type, QUERY_ASSIGNMENT, &b->next_id, b->a, NULL) == TSF_OK)
+        return true;
+    return query_bind_fail(b, "42804", from->location, "column \"%s\" is of type %s but expression is of type %s", f->name,
+                           tsf_type_sql_name(f->type, b->a), tsf_type_sql_name(from->type, b->a));
+}
+
 struct query_node *query_bind_values(struct query_binder *b, size_t n_rows, PgQuery__Node *const *lists,
-                                     const struct tsf_type *const *types, int n_types)
+                                     const struct tsf_field *const *fields, int n_fields)
 {
     struct query_expr ***rows = query_bind_alloc(b, n_rows + 1, sizeof *rows);
     int n = -1;
@@ -129,29 +140,29 @@ struct query_node *query_bind_values(struct query_binder *b, size_t n_rows, PgQu
         if (n >= 0 && k != n)
             return query_bind_fail(b, "42601", k ? query_bind_location(list->items[0]) : -1, "VALUES lists must all be the same length");
         n = k;
-        if (types && n > n_types)
-            return query_bind_fail(b, "42601", query_bind_location(list->items[n_types]), "INSERT has more expressions than target columns");
+        if (fields && n > n_fields)
+            return query_bind_fail(b, "42601", query_bind_location(list->items[n_fields]), "INSERT has more expressions than target columns");
         if (!(rows[i] = query_bind_alloc(b, (size_t)n + 1, sizeof **rows)))
             return NULL;
         for (int c = 0; c < n; c++) {
-            bool is_default = types && list->items[c]->node_case == PG_QUERY__NODE__NODE_SET_TO_DEFAULT;
+            bool is_default = fields && list->items[c]->node_case == PG_QUERY__NODE__NODE_SET_TO_DEFAULT;
             if (!(rows[i][c] = is_default ? query_bind_null(b, -1) : query_bind_expr(b, list->items[c])))
                 return NULL;
         }
     }
     const struct tsf_type **own = query_bind_alloc(b, (size_t)TSF_MAX(n, 0) + 1, sizeof *own);
     struct query_node *v = query_node_new(b, QUERY_NODE_VALUES, NULL, TSF_MAX(n, 0));
-    if (!own || !v || (!types && !unify_rows(b, rows, n_rows, v->n_columns, own)))
+    if (!own || !v || (!fields && !unify_rows(b, rows, n_rows, v->n_columns, own)))
         return NULL;
     for (int c = 0; c < v->n_columns; c++) {
-        const struct tsf_type *t = types ? types[c] : own[c];
+        const struct tsf_type *t = fields ? fields[c]->type : own[c];
         char *name = tsf_arena_printf(b->a, "column%d", c + 1);
         if (!name)
             return query_bind_nomem(b);
         v->columns[c] = (struct query_column){ name, t };
         for (size_t i = 0; i < n_rows; i++) {
             int at = rows[i][c]->location;
-            if (!query_bind_coerce(b, &rows[i][c], t, types ? QUERY_ASSIGNMENT : QUERY_IMPLICIT)) {
+            if (fields ? !query_bind_assign(b, &rows[i][c], fields[c]) : !query_bind_coerce(b, &rows[i][c], t, QUERY_IMPLICIT)) {
                 if (b->err && b->err->offset < 0)
                     b->err->offset = at;
                 return NULL;

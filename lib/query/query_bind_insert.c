@@ -44,14 +44,14 @@ static struct query_node *bind_source(struct query_binder *b, const PgQuery__Ins
         return query_bind_unsupported(b, -1, "INSERT ... DEFAULT VALUES is");
     if (q->n_values_lists && !q->n_sort_clause && !q->limit_count && !q->limit_offset && !q->with_clause) {
         struct query_scope nothing = { 0 };
-        const struct tsf_type **types = query_bind_alloc(b, (size_t)n_targets + 1, sizeof *types);
-        if (!types)
+        const struct tsf_field **fields = query_bind_alloc(b, (size_t)n_targets + 1, sizeof *fields);
+        if (!fields)
             return NULL;
         for (int i = 0; i < n_targets; i++)
-            types[i] = info->schema->fields[targets[i]].type;
+            fields[i] = &info->schema->fields[targets[i]];
         b->scope = &nothing;
         b->clause = "VALUES";
-        struct query_node *v = query_bind_values(b, q->n_values_lists, q->values_lists, types, n_targets);
+        struct query_node *v = query_bind_values(b, q->n_values_lists, q->values_lists, fields, n_targets);
         b->scope = NULL;
         if (v)
             *n_out = v->n_columns;
@@ -68,9 +68,7 @@ static struct query_expr *insert_value(struct query_binder *b, const struct quer
     bool text = from->id == TSF_TYPE_STRING && source->kind != QUERY_NODE_VALUES;
     if (!e || tsf_type_eq(from, f->type))
         return e;
-    if (!query_bind_coerce(b, &e, f->type, text ? QUERY_EXPLICIT : QUERY_ASSIGNMENT))
-        return NULL;
-    return e;
+    return (text ? query_bind_coerce(b, &e, f->type, QUERY_EXPLICIT) : query_bind_assign(b, &e, f)) ? e : NULL;
 }
 
 static struct query_node *bind_insert(struct query_binder *b, const PgQuery__InsertStmt *stmt, struct query_insert *out)

@@ -285,12 +285,43 @@ static struct query_expr *compare_day(struct query_optimizer *o, enum compare op
     }
 }
 
+static bool is_plain_interval(const struct query_expr *e, int64_t *us_out)
+{
+    if (e->kind != QUERY_CONST || e->type->id != TSF_TYPE_INTERVAL || e->value.is_null || e->value.u.iv.months)
+        return false;
+    return !__builtin_mul_overflow((int64_t)e->value.u.iv.days, TSF_US_PER_DAY, us_out) &&
+           !__builtin_add_overflow(*us_out, e->value.u.iv.us, us_out);
+}
+
+/* x + '1 hour' op c is x op c - '1 hour', and now - x op '1 hour' is x op' now - '1 hour': intervals without months. */
+static struct query_expr *compare_shifted(struct query_optimizer *o, enum compare op, const struct query_expr *f, const struct query_expr *c)
+{
+    int64_t shift, at;
+    if (f->kind != QUERY_CALL || f->n_args != 2 || (strcmp(f->fn->name, "+") != 0 && strcmp(f->fn->name, "-") != 0))
+        return NULL;
+    bool plus = f->fn->name[0] == '+';
+    const struct query_expr *l = f->args[0], *r = f->args[1];
+    if (plus && is_plain_interval(l, &shift))
+        r = f->args[0], l = f->args[1];
+    if (is_time(l->type) && is_time(c->type) && tsf_type_eq(l->type, c->type) && is_plain_interval(r, &shift)) {
+        if (plus ? __builtin_sub_overflow(c->value.u.i64, shift, &at) : __builtin_add_overflow(c->value.u.i64, shift, &at))
+            return NULL;
+        return call2(o, compare_names[op], copy(o, l), time_constant(o, l->type, at));
+    }
+    if (!plus && l->kind == QUERY_CONST && !l->value.is_null && is_time(l->type) && tsf_type_eq(l->type, r->type) && is_plain_interval(c, &shift) &&
+        !__builtin_sub_overflow(l->value.u.i64, shift, &at))
+        return call2(o, compare_names[mirrored[op]], copy(o, r), time_constant(o, r->type, at));
+    return NULL;
+}
+
 /* A form of e (column side op constant) that leaves the column bare, or NULL. */
 static struct query_expr *uncast(struct query_optimizer *o, enum compare op, struct query_expr *e)
 {
     struct query_expr *f = e->args[0], *c = e->args[1];
-    if (!is_cast(f))
-        return compare_bucket(o, op, f, c);
+    if (!is_cast(f)) {
+        struct query_expr *shifted = compare_shifted(o, op, f, c);
+        return shifted ? shifted : compare_bucket(o, op, f, c);
+    }
     struct query_expr *x = f->args[0];
     const struct tsf_type *from = x->type, *to = f->type;
     if (tsf_type_is_integer(from) && (tsf_type_is_integer(to) ? tsf_type_width(to) >= tsf_type_width(from) :
