@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The commands in the EXAMPLES of every page run, and print what the page says ("..." stands for anything).
+# The commands in the EXAMPLES of every page, and in README.md, run and print what is said there ("..." stands for anything).
 #
 # A page's examples run from top to bottom in one shell, in a directory that has what they speak of: the ready-made tables
 # with some rows, app.ndjson.gz, spans.ndjson, dirty.ndjson. Lines behind "$ " are commands ("> " goes on), the lines after
@@ -15,6 +15,10 @@ setup() {
 }
 
 examples() { # examples PAGE: the literal lines of its EXAMPLES, as a reader sees them; prose becomes empty lines
+    if [ "$1" = README.md ]; then
+        awk '{ print substr($0, 1, 4) == "    " ? substr($0, 5) : "" }' "$SRC/README.md"
+        return
+    fi
     mandoc -T ascii -O width=300 "$SRC/man/$1" | col -bx |
         awk '/^[A-Z]/ { on = $0 == "EXAMPLES"; next } on { print substr($0, 1, 11) == "           " ? substr($0, 12) : "" }'
 }
@@ -30,7 +34,7 @@ world() {
         echo "{\"timestamp\":\"2026-11-20T11:3$i:00Z\",\"id\":\"s$i\",\"name\":\"GET /\",\"duration\":${i}000,\"summary\":[\"s\"]}"
     done >spans.ndjson
     # the tour begins with nothing; so does the page that creates the table
-    case $1 in tsf.7) rm app.ndjson.gz; return ;; tsf-query.1) ;; *) tsf-query -q -o /dev/null -f "$SCHEMAS/logs.sql" ;; esac
+    case $1 in tsf.7 | README.md) rm app.ndjson.gz; return ;; tsf-query.1) ;; *) tsf-query -q -o /dev/null -f "$SCHEMAS/logs.sql" ;; esac
     tsf-query -q -o /dev/null -f "$SCHEMAS/otel_logs_and_spans.sql"
     for i in 1 2; do
         tsf-ingest -q --project "p$i" otel_logs_and_spans spans.ndjson >/dev/null
@@ -87,6 +91,8 @@ check_page() {
 @test "examples: tsf-manifest(5)" { check_page tsf-manifest.5; }
 @test "examples: tsf-schema(5)" { check_page tsf-schema.5; }
 @test "examples: tsf-maintenance(7)" { check_page tsf-maintenance.7; }
+
+@test "examples: README.md" { check_page README.md; }
 
 @test "examples: no page is left out" {
     for m in "$SRC"/man/*.[1-8]; do
