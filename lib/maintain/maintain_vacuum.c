@@ -152,7 +152,8 @@ static enum tsf_err set_cutoff(struct vacuum *v, struct tsf_error *err)
         tsf_hint(err, "readers and writers that run longer than that would lose files; --force if there are none");
         return tsf_fail(err, TSF_ERR_INVALID, "a retention below 24h needs --force");
     }
-    if (retention < own)
+    /* A default is nobody's wish, and cron would mail the warning every night. */
+    if (retention < own && delta_config_get(&v->t->snapshot->metadata, "delta.deletedFileRetentionDuration"))
         tsf_log(TSF_LOG_WARN, "retention of %lld h is below the table's delta.deletedFileRetentionDuration of %lld h",
                 (long long)(retention / TSF_US_PER_SEC / 3600), (long long)(own / TSF_US_PER_SEC / 3600));
     v->cutoff_us = v->started_us - retention;

@@ -5,6 +5,7 @@
 #include "table/table_internal.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 void table_manifest_release(struct table_manifest *m)
@@ -270,9 +271,35 @@ static int append_chunk(const char *p, size_t n, void *ctx)
     return tsf_buf_append(ctx, p, n, NULL) == TSF_OK ? 0 : -1;
 }
 
+/* Do 15 digits say every number in v exactly? Then 0.005 need not be printed as 0.0050000000000000001. */
+static bool short_reals(const json_t *v)
+{
+    const char *key;
+    size_t i;
+    json_t *child;
+    char text[40];
+
+    if (json_is_real(v)) {
+        snprintf(text, sizeof text, "%.15g", json_real_value(v));
+        return strtod(text, NULL) == json_real_value(v);
+    }
+    if (json_is_object(v)) {
+        json_object_foreach((json_t *)v, key, child)
+            if (!short_reals(child))
+                return false;
+    } else if (json_is_array(v)) {
+        json_array_foreach(v, i, child)
+            if (!short_reals(child))
+                return false;
+    }
+    return true;
+}
+
 enum tsf_err table_manifest_print(const struct table_manifest *m, struct tsf_buf *out, struct tsf_error *err)
 {
-    if (json_dump_callback(m->json, append_chunk, out, JSON_COMPACT) != 0)
+    size_t flags = JSON_COMPACT | (short_reals(m->json) ? JSON_REAL_PRECISION(15) : 0);
+
+    if (json_dump_callback(m->json, append_chunk, out, flags) != 0)
         return tsf_fail_nomem(err);
     return tsf_buf_append_u8(out, '\n', err);
 }
