@@ -314,11 +314,18 @@ enum tsf_err delta_action_parse(struct tsf_str line, struct tsf_arena *a, struct
     return TSF_OK;
 }
 
+static bool blank(const char *p, const char *end)
+{
+    while (p < end && (*p == ' ' || *p == '\t' || *p == '\r'))
+        p++;
+    return p == end;
+}
+
 enum tsf_err delta_lines_each(struct tsf_str text, const char *name, struct tsf_arena *a,
                               enum tsf_err (*fn)(void *ctx, const struct delta_action *act, struct tsf_error *err), void *ctx,
                               struct tsf_error *err)
 {
-    const char *p = text.data, *end = p + text.len;
+    const char *p = text.data != NULL ? text.data : "", *end = p + text.len;
     int64_t line_no = 0;
     enum tsf_err rc;
 
@@ -327,7 +334,7 @@ enum tsf_err delta_lines_each(struct tsf_str text, const char *name, struct tsf_
         struct delta_action act;
 
         line_no++;
-        if (stop > p && strspn(p, " \t\r") < (size_t)(stop - p)) {
+        if (!blank(p, stop)) {
             tsf_arena_reset(a);
             if ((rc = delta_action_parse(tsf_str_n(p, (size_t)(stop - p)), a, &act, err)) != TSF_OK ||
                 (rc = fn(ctx, &act, err)) != TSF_OK)
