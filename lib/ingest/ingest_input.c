@@ -98,8 +98,8 @@ static void file_close(struct ingest_input *in)
 {
     if (in->archive)
         in->counts.bytes_in += ingest_archive_bytes_in(in->archive);
-    ingest_archive_close(in->archive);
-    in->archive = NULL;
+    while (in->archive)
+        in->archive = ingest_archive_close(in->archive);
     if (in->fd > 0)
         close(in->fd);
     in->fd = -1;
@@ -164,14 +164,15 @@ static enum tsf_err file_open(struct ingest_input *in, struct tsf_error *err)
 
 static enum tsf_err member_open(struct ingest_input *in, struct tsf_error *err)
 {
-    const char *member, *name = in->path;
+    const char *member, *name = ingest_archive_name(in->archive);
     enum tsf_err rc = ingest_archive_next(in->archive, &member, err);
+    int64_t bytes_in = ingest_archive_bytes_in(in->archive);
 
-    if (rc == TSF_END)
-        file_close(in);
+    if (rc == TSF_END && !(in->archive = ingest_archive_close(in->archive)))
+        in->counts.bytes_in += bytes_in;
     if (rc != TSF_OK)
         return rc;
-    if (member && !(name = tsf_arena_printf(&in->arena, "%s:%s", in->path, member)))
+    if (member && !(name = tsf_arena_printf(&in->arena, "%s:%s", name, member)))
         return tsf_fail_nomem(err);
     stream_begin(in, name);
     return TSF_OK;
@@ -310,11 +311,10 @@ static enum tsf_err block_read(struct ingest_input *in, struct ingest_block *blk
         return rc;
     if (!in->first || !ingest_is_packed(blk->data, blk->len))
         return TSF_OK;
-    if (in->archive)
-        return tsf_fail(err, TSF_ERR_UNSUPPORTED, "%s: not text; a compressed file inside an archive is not supported", in->name);
-    in->counts.bytes_in -= (int64_t)blk->len;
+    if (!in->archive)
+        in->counts.bytes_in -= (int64_t)blk->len;
     in->counts.bytes_decoded -= (int64_t)blk->len;
-    if ((rc = ingest_archive_open(in->fd, blk->data, blk->len, in->path, &in->archive, err)) != TSF_OK)
+    if ((rc = ingest_archive_open(in->fd, in->archive, blk->data, blk->len, in->name, &in->archive, err)) != TSF_OK)
         return rc;
     in->open = false;
     blk->len = 0;

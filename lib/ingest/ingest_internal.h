@@ -30,7 +30,7 @@ struct ingest_block {
 void ingest_block_release(struct ingest_block *b);
 
 struct ingest_input;
-/* paths: borrowed. block_bytes: size of a block, unless one row is larger. */
+/* paths: borrowed. block_bytes: size of a block, unless one row is larger; below 512 packed input is not recognised. */
 enum tsf_err ingest_input_open(const char *const *paths, int n_paths, int64_t block_bytes, int64_t max_row_bytes,
                                struct ingest_input **out, struct tsf_error *err);
 /* The next block, TSF_END after the last. Not thread-safe: callers take turns. */
@@ -48,15 +48,16 @@ void ingest_input_close(struct ingest_input *in);
 bool ingest_is_packed(const void *p, size_t n);
 struct ingest_archive;
 /*
- * Decode a stream whose first bytes were read already. fd is at the byte after them; a file that can seek is read from its
- * start. Members follow one another: read gives 0 at the end of each, next goes to the following one.
+ * Decode a stream whose first bytes were read already: of fd, or of the member that parent is at. A file that can seek is
+ * read from its start. Members follow one another: read gives 0 at the end of each, next goes to the following one.
  */
-enum tsf_err ingest_archive_open(int fd, const void *head, size_t n_head, const char *name, struct ingest_archive **out,
-                                 struct tsf_error *err);
+enum tsf_err ingest_archive_open(int fd, struct ingest_archive *parent, const void *head, size_t n_head, const char *name,
+                                 struct ingest_archive **out, struct tsf_error *err);
 enum tsf_err ingest_archive_next(struct ingest_archive *a, const char **member_out, struct tsf_error *err); /* TSF_END; NULL: raw */
 enum tsf_err ingest_archive_read(struct ingest_archive *a, void *p, size_t n, size_t *n_out, struct tsf_error *err);
-int64_t ingest_archive_bytes_in(const struct ingest_archive *a);
-void ingest_archive_close(struct ingest_archive *a);
+const char *ingest_archive_name(const struct ingest_archive *a);
+int64_t ingest_archive_bytes_in(const struct ingest_archive *a); /* of the file */
+struct ingest_archive *ingest_archive_close(struct ingest_archive *a); /* gives the parent back; NULL is fine */
 
 /* ---- what the schema asks for (ingest_plan.c) -------------------------------------------------------------- */
 

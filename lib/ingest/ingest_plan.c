@@ -61,7 +61,7 @@ static const char *dotted_name(struct ingest_plan *p, struct tsf_str path)
         i += sep ? SEP_LEN : 1;
     }
     if (ok && (path.len == 0 || tsf_buf_append_u8(&raw, '.', NULL) == TSF_OK) &&
-        tsf_buf_append_json(&json, tsf_buf_str(&raw), NULL) == TSF_OK)
+        tsf_buf_append_json(&json, raw.len ? tsf_buf_str(&raw) : TSF_STR(""), NULL) == TSF_OK)
         name = tsf_arena_strndup(&p->arena, (const char *)json.data + 1, json.len - 2);
     tsf_buf_release(&raw);
     tsf_buf_release(&json);

@@ -335,11 +335,17 @@ static inline const char *scalar_put(struct ingest_parser *ps, struct tsf_builde
     default:
         kind = INGEST_NUMBER;
         end = p;
-        if (b->type->id == TSF_TYPE_INT64 && int_fast(&end, &v)) {
+        if ((b->type->id == TSF_TYPE_INT64 || b->type->id == TSF_TYPE_INT32) && int_fast(&end, &v)) {
             if (TSF_UNLIKELY(!builder_room(ps, b)))
                 return NULL;
-            ((int64_t *)b->values)[b->length++] = v;
-            return end;
+            if (b->type->id == TSF_TYPE_INT64) {
+                ((int64_t *)b->values)[b->length++] = v;
+                return end;
+            }
+            if (v == (int32_t)v) {
+                ((int32_t *)b->values)[b->length++] = (int32_t)v;
+                return end;
+            }
         }
         break;
     }

@@ -24,6 +24,7 @@ struct run {
     int64_t next_ticket;
     struct ingest_rejecter rejecter;
     int64_t rows, unknown_keys;
+    struct ingest_input_counts counts;
     bool failed;
     enum tsf_err rc;
     struct tsf_error err;
@@ -60,7 +61,23 @@ static enum tsf_err block_take(struct run *r, struct ingest_block *blk, struct t
         rc = ingest_input_next(r->input, blk, err);
         r->ended = rc != TSF_OK;
     }
+    pthread_mutex_lock(&r->lock);
+    ingest_input_counts(r->input, &r->counts);
+    pthread_mutex_unlock(&r->lock);
     pthread_mutex_unlock(&r->input_lock);
+    return rc;
+}
+
+static enum tsf_err too_many_rejects(const struct run *r, struct tsf_error *err)
+{
+    enum tsf_err rc;
+
+    if (r->opts->max_rejects == 0)
+        rc = tsf_fail(err, TSF_ERR_FORMAT, "%s (nothing was ingested)", r->rejecter.first);
+    else
+        rc = tsf_fail(err, TSF_ERR_FORMAT, "%s (the first of more than %lld bad rows; nothing was ingested)", r->rejecter.first,
+                      (long long)r->opts->max_rejects);
+    tsf_hint(err, "--reject-file keeps bad rows, --max-rejects lets some pass");
     return rc;
 }
 
@@ -68,7 +85,6 @@ static enum tsf_err block_take(struct run *r, struct ingest_block *blk, struct t
 static enum tsf_err block_count(struct run *r, const struct ingest_parser *ps, const struct ingest_block *blk, struct tsf_error *err)
 {
     const struct ingest_options *o = r->opts;
-    struct ingest_input_counts c;
     enum tsf_err rc;
 
     if ((rc = ingest_rejecter_take(&r->rejecter, ps, blk, err)) != TSF_OK)
@@ -76,14 +92,9 @@ static enum tsf_err block_count(struct run *r, const struct ingest_parser *ps, c
     r->rows += ps->row;
     r->unknown_keys += ps->n_unknown_keys;
     if (o->max_rejects >= 0 && r->rejecter.count > o->max_rejects)
-        return tsf_fail(err, TSF_ERR_FORMAT, "%s (%s)", r->rejecter.first,
-                        o->max_rejects ? "more bad rows than allowed; nothing was ingested" : "nothing was ingested");
-    if (o->progress) {
-        pthread_mutex_lock(&r->input_lock);
-        ingest_input_counts(r->input, &c);
-        pthread_mutex_unlock(&r->input_lock);
-        o->progress(o->progress_ctx, c.bytes_in, c.bytes_total, r->rows, r->rejecter.count);
-    }
+        return too_many_rejects(r, err);
+    if (o->progress)
+        o->progress(o->progress_ctx, r->counts.bytes_in, r->counts.bytes_total, r->rows, r->rejecter.count);
     return TSF_OK;
 }
 

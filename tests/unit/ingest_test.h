@@ -36,7 +36,7 @@ static void ingest_test_schema(const char *spec, struct tsf_arena *a, struct tsf
     }
 }
 
-static void ingest_test_table(struct table *t, const char *spec)
+TEST_UNUSED static void ingest_test_table(struct table *t, const char *spec)
 {
     struct tsf_schema *s;
 
