@@ -98,7 +98,7 @@ enum tsf_err wal_view_read(const struct wal_view *v, int64_t i, struct tsf_arena
 enum tsf_err wal_flush_lock(struct wal_topic *t, int wait_ms, struct tsf_lock *lock, struct tsf_error *err);
 /* Close the shared segment so that a flush covers whole segments; syncs it. */
 enum tsf_err wal_rotate(struct wal_topic *t, struct tsf_error *err);
-/* Delete segments all of whose records have lsn <= through. */
+/* Delete segments all of whose records have lsn <= through, and staged files of writers that were killed. */
 enum tsf_err wal_truncate(struct wal_topic *t, int64_t through_lsn, int64_t *segments_out, int64_t *bytes_out, struct tsf_error *err);
 struct wal_status {
     int64_t segments, bytes, records, rows, first_lsn, last_lsn, oldest_us;

@@ -5,13 +5,17 @@
  */
 #include "wal/wal_internal.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <lz4.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define ABANDONED_US (60 * TSF_US_PER_SEC) /* age from which a staged file without its lock is a dead writer's */
 
 struct wal_run {
     struct wal_topic *topic;
@@ -150,6 +154,8 @@ static enum tsf_err stage_open(struct wal_run *r, struct tsf_error *err)
         (rc = tsf_newfile_open(&r->file, (const char *)path.data, err)) != TSF_OK ||
         (rc = staged_header(r, 1, 0, &head, err)) != TSF_OK || (rc = tsf_newfile_write(&r->file, head.data, head.len, err)) != TSF_OK)
         goto done;
+    /* Held while the run lives: tells wal_truncate that this file is not a dead writer's. Nobody else has it locked. */
+    (void)flock(r->file.fd, LOCK_EX | LOCK_NB);
     r->staged = true;
 done:
     tsf_buf_release(&path);
@@ -486,6 +492,30 @@ enum tsf_err wal_rotate(struct wal_topic *t, struct tsf_error *err)
     return rc;
 }
 
+/* Staged files of writers that were killed. Best effort: what stays is looked at again next time. */
+static void clean_abandoned(const struct wal_topic *t)
+{
+    struct tsf_buf path = TSF_BUF_INIT(8192);
+    DIR *d = opendir(t->dir);
+    struct dirent *e;
+    struct stat st;
+
+    while (d && (e = readdir(d))) {
+        if (strncmp(e->d_name, ".tmp-", 5) != 0 || wal_topic_path(t, e->d_name, &path, NULL) != TSF_OK)
+            continue;
+        int fd = open((const char *)path.data, O_RDWR | O_CLOEXEC);
+        if (fd < 0)
+            continue;
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 &&
+            st.st_mtim.tv_sec * TSF_US_PER_SEC < tsf_now_us() - ABANDONED_US && unlink((const char *)path.data) == 0)
+            tsf_log(TSF_LOG_INFO, "%s: removed, its writer died", (const char *)path.data);
+        close(fd);
+    }
+    if (d)
+        closedir(d);
+    tsf_buf_release(&path);
+}
+
 /*
  * The last LSN of a segment is one less than the base of the next segment, or of what comes next at all. An empty remainder
  * of a crash goes with it.
@@ -532,6 +562,7 @@ enum tsf_err wal_truncate(struct wal_topic *t, int64_t through_lsn, int64_t *seg
     }
     if (n && (rc = tsf_dir_sync(t->dir, err)) != TSF_OK)
         goto done;
+    clean_abandoned(t);
     *segments_out = n;
     *bytes_out = bytes;
 done:

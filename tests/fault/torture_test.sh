@@ -44,7 +44,7 @@ make_rows() {
 moment() { printf '0.%03d' $((RANDOM % 40 + 1)); }
 # Run a command and kill it at a random moment; its status in $status (137: killed).
 strike() {
-    timeout -s KILL "$(moment)" "$@" > "$work/out" 2> "$work/err"
+    { timeout -s KILL "$(moment)" "$@" > "$work/out" 2> "$work/err"; } 2> /dev/null # the shell's word on the kill
     status=$?
     if [ "$status" -eq 137 ]; then
         killed=$((killed + 1))

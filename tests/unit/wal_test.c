@@ -345,6 +345,27 @@ static void test_wal__truncate_deletes_covered_segments_and_lsns_go_on(void **st
     wal_topic_free(t);
 }
 
+static void test_wal__staged_files_of_dead_writers_go_and_others_stay(void **state)
+{
+    struct wal_topic *t = topic_open();
+    struct tsf_error err = TSF_ERROR_INIT;
+    struct wal_receipt receipt;
+    struct wal_run *r;
+    int64_t n, bytes;
+
+    run(t, 0, 10, 10);
+    CHECK_OK(wal_run_begin(t, &schema, &r, &err), &err);
+    for (int i = 0; i < 3; i++)
+        CHECK_OK(append(r, -1, 10 + i * 5000, 5000, &err), &err);
+    CHECK_INT(system("for d in data/wal/*; do touch $d/.tmp-dead; done; touch -d '1 hour ago' data/wal/*/.tmp-*"), 0);
+    CHECK_OK(wal_rotate(t, &err), &err);
+    CHECK_OK(wal_truncate(t, 1, &n, &bytes, &err), &err);
+    CHECK_INT(system("test $(ls -A data/wal/*/ | grep -c '^.tmp-') -eq 1"), 0);
+    CHECK_OK(wal_run_commit(r, &receipt, &err), &err);
+    CHECK_INT(content(t, 0, true).rows, 15000);
+    wal_topic_free(t);
+}
+
 static void test_wal__view_outlives_truncation(void **state)
 {
     struct wal_topic *t = topic_open();
@@ -495,5 +516,6 @@ TEST_MAIN(TEST(test_wal__small_runs_share_a_segment_and_come_back_in_order),
           TEST(test_wal__torn_tail_is_dropped_and_the_next_append_works), TEST(test_wal__every_flipped_byte_is_found),
           TEST(test_wal__damage_in_the_middle_costs_only_what_it_hit),
           TEST(test_wal__truncate_deletes_covered_segments_and_lsns_go_on), TEST(test_wal__view_outlives_truncation),
+          TEST(test_wal__staged_files_of_dead_writers_go_and_others_stay),
           TEST(test_wal__another_tables_segment_is_an_error), TEST(test_wal__a_version_from_the_future_is_refused_and_kept),
           TEST(test_wal__topics_are_listed_and_dropped), TEST(test_wal__kill_9_loses_and_doubles_nothing))
