@@ -18,8 +18,17 @@
  *   parquet_nested.c    lists, maps and structs from levels
  *   parquet_stats.c     statistics: reading (trust rules), merging, truncation
  *   parquet_bloom.c     split-block bloom filters
- *   parquet_encode*.c   encoders and the choice among them
- *   parquet_writer*.c   files: row groups, pages, index, footer
+ *   parquet_encode.c    a column chunk: choice of encoding, dictionary pages, fixed-width pages
+ *   parquet_encode_append.c  rows into leaves
+ *   parquet_encode_levels.c  definition and repetition levels of nested columns
+ *   parquet_encode_raw.c     pages of strings without a dictionary
+ *   parquet_encode_page.c    page layout, compression, index entries
+ *   parquet_encode_dict.c    dictionaries
+ *   parquet_encode_bits.c    RLE / bit-packed, DELTA_BINARY_PACKED, BYTE_STREAM_SPLIT
+ *   parquet_encode_stats.c   ranges and their bytes, cut to 64
+ *   parquet_writer.c    files: row groups, pages, index, footer
+ *   parquet_writer_schema.c  tsf_schema -> schema elements
+ *   parquet_writer_meta.c    page index and footer
  *
  * Spec: parquet-format (thrift definitions, Encodings.md, LogicalTypes.md, PageIndex.md, BloomFilter.md).
  * Threads: a parquet_file is immutable once open and may be shared; a parquet_column belongs to one thread;

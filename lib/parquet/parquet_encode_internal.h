@@ -210,7 +210,8 @@ enum tsf_err parquet_leaf_finish(struct parquet_leaf *l, struct parquet_scratch 
 /* Estimated bytes in the file of what this leaf holds. */
 int64_t parquet_leaf_size(const struct parquet_leaf *l);
 
-/* Raw strings: encode the full pages that are pending. */
+/* parquet_encode_raw.c: encode the pages of raw strings that are full, or all that is pending */
+enum tsf_err parquet_leaf_raw_pages(struct parquet_leaf *l, bool all, struct parquet_scratch *s, struct tsf_error *err);
 enum tsf_err parquet_leaf_full_pages(struct parquet_leaf *l, struct parquet_scratch *s, struct tsf_error *err);
 /* parquet_encode_append.c: do n strings fill their dictionary well enough; from dictionary to raw */
 bool parquet_leaf_dict_repeats(const struct parquet_leaf *l, int64_t n);
@@ -239,9 +240,14 @@ enum tsf_err parquet_page_end(struct parquet_leaf *l, const struct parquet_page_
 /* Make l->dict_page. */
 enum tsf_err parquet_page_dictionary(struct parquet_leaf *l, const void *plain, size_t n, uint32_t n_entries,
                                      struct parquet_scratch *s, struct tsf_error *err);
+/* Should pages of this encoding be compressed, given what that saves of so many bytes and rows? */
+bool parquet_page_pays(int encoding, double n_rows, double bytes, double saved);
 /* The zstd level for bytes like these. */
 enum tsf_err parquet_page_level(const struct parquet_leaf *l, const void *p, size_t n, struct parquet_scratch *s, int *level_out,
                                 struct tsf_error *err);
+/* What b takes when compressed; never more than its length. */
+enum tsf_err parquet_page_packed_size(const struct parquet_leaf *l, const struct tsf_buf *b, int level, struct parquet_scratch *s,
+                                      size_t *out, struct tsf_error *err);
 /* The codec that the options name; whether it pays is asked page by page. */
 int parquet_page_codec(const struct parquet_encode_config *cfg);
 

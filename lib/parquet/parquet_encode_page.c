@@ -185,15 +185,19 @@ static enum tsf_err put_header(const struct page_head *h, struct tsf_buf *out, s
 /* ---- compression ---------------------------------------------------------------------------------------------- */
 
 #define LEVEL_SAMPLE (64u << 10)
+#define PACK_MIN 64 /* bytes that compression cannot make much of */
 
 /*
- * True when packing n bytes into packed ones is worth unpacking them at every scan. Codes and packed integers are cheap
- * to scan as they lie, and columns that every query reads.
+ * Is it worth unpacking at every scan what packing saves? Codes and packed integers are cheap to scan as they lie, and the
+ * columns that every query reads: a few bits a row are no reason.
  */
-static bool pays(size_t n, size_t packed, int encoding)
+bool parquet_page_pays(int encoding, double n_rows, double bytes, double saved)
 {
-    bool codes = encoding == PARQUET_RLE_DICTIONARY || encoding == PARQUET_DELTA_BINARY_PACKED || encoding == PARQUET_RLE;
-    return packed + n / (codes ? 5 : 12) < n;
+    if (encoding == PARQUET_RLE_DICTIONARY)
+        return saved >= bytes / 5 && (saved >= bytes / 2 || saved >= 0.3 * n_rows);
+    if (encoding == PARQUET_DELTA_BINARY_PACKED || encoding == PARQUET_RLE)
+        return saved >= bytes / 5;
+    return saved >= bytes / 12;
 }
 
 /*
@@ -226,32 +230,51 @@ static enum tsf_err compress(int codec, int level, const void *p, size_t n, stru
     return parquet_compress(&s->codec, codec, codec == PARQUET_ZSTD ? level : 0, p, n, &s->packed, err);
 }
 
+enum tsf_err parquet_page_packed_size(const struct parquet_leaf *l, const struct tsf_buf *b, int level, struct parquet_scratch *s,
+                                      size_t *out, struct tsf_error *err)
+{
+    int codec = parquet_page_codec(l->cfg);
+    enum tsf_err rc;
+    *out = b->len;
+    if (codec == PARQUET_UNCOMPRESSED)
+        return TSF_OK;
+    tsf_buf_reset(&s->packed);
+    rc = compress(codec, level, b->data, b->len, s, err);
+    *out = TSF_MIN(s->packed.len, b->len);
+    return rc;
+}
+
 /*
  * Compress the page into s->packed, levels (v2) as they are, when that pays; *packed_out says. Decides the chunk's codec on its
  * first page.
  */
-static enum tsf_err pack_page(struct parquet_leaf *l, int encoding, bool *packed_out, struct parquet_scratch *s,
-                              struct tsf_error *err)
+static enum tsf_err pack_page(struct parquet_leaf *l, const struct parquet_page_span *p, int encoding, bool *packed_out,
+                              struct parquet_scratch *s, struct tsf_error *err)
 {
     size_t plain = l->cfg->page_v2 ? s->rep_len + s->def_len : 0, n = s->body.len - plain;
     int codec = l->codec_known ? l->codec : parquet_page_codec(l->cfg);
     bool packed = codec != PARQUET_UNCOMPRESSED && !l->pages_plain;
+    bool only = l->n_entries == 0 && p->n_rows == l->n_rows; /* a chunk of one page is not worth a trial of levels */
+    bool verdict = !l->codec_known && (only || n > 256);     /* what a scrap says does not hold for the pages behind it */
     enum tsf_err rc;
+    if (packed && only && n < PACK_MIN && !l->cfg->force_codec)
+        packed = false;
     if (packed) {
-        if (!l->level && (rc = parquet_page_level(l, s->body.data + plain, n, s, &l->level, err)) != TSF_OK)
+        if (!l->level && !only && (rc = parquet_page_level(l, s->body.data + plain, n, s, &l->level, err)) != TSF_OK)
             return rc;
         tsf_buf_reset(&s->packed);
         if ((rc = tsf_buf_append(&s->packed, s->body.data, plain, err)) != TSF_OK ||
-            (rc = compress(codec, l->level, s->body.data + plain, n, s, err)) != TSF_OK)
+            (rc = compress(codec, l->level ? l->level : l->cfg->zstd_level, s->body.data + plain, n, s, err)) != TSF_OK)
             return rc;
-        if (!l->cfg->force_codec && (!l->codec_known || l->cfg->page_v2) && !pays(n, s->packed.len - plain, encoding)) {
+        double saved = (double)n - (double)(s->packed.len - plain);
+        if (!l->cfg->force_codec && (verdict || l->cfg->page_v2) &&
+            !parquet_page_pays(encoding, (double)p->n_rows, (double)n, saved)) {
             packed = false;
-            if (l->cfg->page_v2)
-                l->pages_plain = l->n_entries == 0 && n > 256; /* no verdict from a scrap */
-            else
-                codec = PARQUET_UNCOMPRESSED;
+            l->pages_plain = verdict && l->cfg->page_v2;
         }
     }
+    if (!packed && !l->cfg->page_v2)
+        codec = PARQUET_UNCOMPRESSED;
     l->codec = codec;
     l->codec_known = true;
     *packed_out = packed;
@@ -334,7 +357,7 @@ enum tsf_err parquet_page_end(struct parquet_leaf *l, const struct parquet_page_
     enum tsf_err rc;
     if (s->body.len > INT32_MAX)
         return tsf_fail(err, TSF_ERR_UNSUPPORTED, "a page of %zu bytes is larger than Parquet can hold", s->body.len);
-    if ((rc = pack_page(l, encoding, &h.packed, s, err)) != TSF_OK)
+    if ((rc = pack_page(l, p, encoding, &h.packed, s, err)) != TSF_OK)
         return rc;
     bytes = h.packed ? s->packed.data : s->body.data;
     h.size = h.packed ? s->packed.len : s->body.len;
