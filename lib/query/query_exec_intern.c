@@ -7,13 +7,17 @@
  * in runs, so integers compare with the row before first.
  */
 #include "query/query_exec.h"
+#include "query/query_kernels.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #define SMALL_RANGE 8192
 #define SMALL_PENDING UINT32_MAX
 #define FIRST_SLOTS 1024
+#define BIG_SLOTS (1u << 20)
+#define HUGE_PAGE (2u << 20)
 #define AHEAD 16 /* rows between fetching a slot and probing it */
 
 static int intern_width(const struct tsf_type *t)
@@ -59,17 +63,31 @@ static enum tsf_err values_grow(struct query_intern *in, struct tsf_error *err)
     return TSF_OK;
 }
 
-static enum tsf_err slots_grow(struct query_intern *in, uint64_t want, struct tsf_error *err)
+/* Zeroed. Probes of a big table go anywhere, so it had better lie in huge pages. */
+static uint64_t *slots_new(uint64_t n)
 {
-    uint64_t n = in->mask ? (in->mask + 1) * 2 : FIRST_SLOTS;
+    void *p = NULL;
+    size_t bytes = n * sizeof(uint64_t);
 
-    while (n < want)
-        n *= 2;
-    uint64_t *slots = calloc(n, sizeof *slots);
+    if (bytes < 2 * HUGE_PAGE)
+        return calloc(n, sizeof(uint64_t));
+    if (posix_memalign(&p, HUGE_PAGE, bytes) != 0)
+        return NULL;
+    madvise(p, bytes, MADV_HUGEPAGE);
+    return memset(p, 0, bytes);
+}
+
+static enum tsf_err slots_grow(struct query_intern *in, struct tsf_error *err)
+{
+    uint64_t n = !in->mask ? FIRST_SLOTS : (in->mask + 1) * (in->mask + 1 < BIG_SLOTS ? 4 : 2);
+    uint64_t *slots = slots_new(n);
+
     if (!slots)
         return tsf_fail_nomem(err);
     for (uint32_t id = 1; id < in->n; id++) {
         uint64_t h = in->hashes[id], at = h & (n - 1);
+        if (id + AHEAD < in->n)
+            __builtin_prefetch(&slots[in->hashes[id + AHEAD] & (n - 1)], 1);
         while (slots[at])
             at = (at + 1) & (n - 1);
         slots[at] = (h >> 32) << 32 | id;
@@ -85,7 +103,7 @@ enum tsf_err query_intern_init(struct query_intern *in, const struct tsf_type *t
     enum tsf_err rc;
 
     *in = (struct query_intern){ .type = type, .width = intern_width(type), .n = 1 };
-    if ((rc = values_grow(in, err)) != TSF_OK || (rc = slots_grow(in, 0, err)) != TSF_OK) {
+    if ((rc = values_grow(in, err)) != TSF_OK || (rc = slots_grow(in, err)) != TSF_OK) {
         query_intern_release(in);
         return rc;
     }
@@ -152,7 +170,7 @@ static __attribute__((noinline)) enum tsf_err value_add(struct query_intern *in,
 
     if (in->n == in->cap && (rc = values_grow(in, err)) != TSF_OK)
         return rc;
-    if (2 * ((uint64_t)in->n + 1) > in->mask && (rc = slots_grow(in, 0, err)) != TSF_OK)
+    if (2 * ((uint64_t)in->n + 1) > in->mask && (rc = slots_grow(in, err)) != TSF_OK)
         return rc;
     uint32_t id = in->n;
     if (in->width == 8) {
@@ -411,22 +429,13 @@ static enum tsf_err dict_intern(struct query_intern *in, const struct tsf_vector
 
     if ((rc = map_get(in, v, &m, err)) != TSF_OK)
         return rc;
-    uint32_t *map = m->ids, missing = 0;
-    if (v->validity && tsf_vector_null_count(v) > 0) {
+    uint32_t *map = m->ids;
+    const uint64_t *valid = v->validity && v->null_count != 0 ? v->validity : NULL;
+    if (valid && tsf_vector_null_count(v) > 0)
         in->null_seen = true;
-        for (int64_t i = 0; i < n; i++) {
-            uint32_t id = map[codes[i]], present = tsf_bit_get(v->validity, i);
-            missing |= (id == 0) & present;
-            ids[i] = id & -present;
-        }
-    } else {
-        for (int64_t i = 0; i < n; i++) {
-            uint32_t id = map[codes[i]];
-            missing |= !id;
-            ids[i] = id;
-        }
-    }
-    if (!missing)
+    else
+        valid = NULL;
+    if (!query_kernels()->map_codes(map, codes, valid, n, ids))
         return TSF_OK;
     fresh = tsf_arena_alloc(scratch, (size_t)TSF_MIN(n, v->dict->length) * sizeof *fresh + 4);
     if (!fresh)
@@ -439,8 +448,7 @@ static enum tsf_err dict_intern(struct query_intern *in, const struct tsf_vector
     }
     if ((rc = map_fill(in, m, v->dict, fresh, n_fresh, scratch, err)) != TSF_OK)
         return rc;
-    for (int64_t i = 0; i < n; i++)
-        ids[i] = tsf_vector_present(v, i) ? map[codes[i]] : 0;
+    query_kernels()->map_codes(map, codes, valid, n, ids);
     return TSF_OK;
 }
 

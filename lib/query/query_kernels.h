@@ -21,6 +21,7 @@ struct query_kernels {
     void (*table_mask)(const uint8_t *table, const int32_t *codes, int64_t n, uint64_t *bits);
     void (*table_bytes)(const uint8_t *table, const int32_t *codes, int64_t n, uint8_t *out);
     int64_t (*mask_sel)(const uint64_t *bits, int64_t n, uint32_t *sel); /* positions of the set bits */
+    bool (*map_codes)(const uint32_t *map, const int32_t *codes, const uint64_t *valid, int64_t n, uint32_t *ids);
     const char *(*find)(const char *s, size_t len, const char *x, size_t n); /* first place, NULL: none */
     bool (*contains)(const char *s, size_t len, const char *x, size_t n);
     /* r = a op b with b an array or (step 0) one value; false when some row overflows (r is then wrapped). */

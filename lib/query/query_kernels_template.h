@@ -317,7 +317,36 @@ static bool contains(const char *s, size_t len, const char *x, size_t n)
     return find(s, len, x, n) != NULL;
 }
 
+/*
+ * ids[i] = map[codes[i]], 0 where row i is not there; valid NULL: all are. True when some row that is there has 0 in the map.
+ */
+static bool map_codes(const uint32_t *map, const int32_t *codes, const uint64_t *valid, int64_t n, uint32_t *ids)
+{
+    uint32_t missing = 0;
+    int64_t i = 0;
+
+#if defined(__AVX2__)
+    const __m256i bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128), zero = _mm256_setzero_si256();
+    __m256i none = zero;
+    for (; i + 8 <= n; i += 8) {
+        uint32_t here = valid ? (uint32_t)(valid[i >> 6] >> (i & 63)) & 255 : 255;
+        __m256i rows = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32((int)here), bit), bit);
+        __m256i id = _mm256_i32gather_epi32((const int *)map, _mm256_loadu_si256((const __m256i *)(codes + i)), 4);
+        none = _mm256_or_si256(none, _mm256_and_si256(_mm256_cmpeq_epi32(id, zero), rows));
+        _mm256_storeu_si256((__m256i *)(ids + i), _mm256_and_si256(id, rows));
+    }
+    missing = (uint32_t)_mm256_movemask_epi8(none);
+#endif
+    for (; i < n; i++) {
+        uint32_t here = valid ? (uint32_t)(valid[i >> 6] >> (i & 63)) & 1 : 1, id = map[codes[i]];
+        missing |= (id == 0) & here;
+        ids[i] = id & -here;
+    }
+    return missing != 0;
+}
+
 const struct query_kernels KERNELS = {
+    .map_codes = map_codes,
     .find = find,
     .contains = contains,
     .cmp_mask = CMP_TABLE(cmp_mask),
