@@ -2,9 +2,11 @@
 #include "common/cli.h"
 #include "query/query.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SQL_MAX (16 << 20)
@@ -178,6 +180,29 @@ static bool is_name(const char *s, size_t n)
     return n > 0;
 }
 
+/*
+ * A device or a pipe is written to. Only a file is replaced when the answer is whole: a rename over /dev/null would take it
+ * from everybody.
+ */
+static enum tsf_err open_output(const char *path, struct tsf_newfile *file, struct tsf_sink *sink, struct tsf_error *err)
+{
+    struct stat st;
+    int fd;
+
+    if (stat(path, &st) != 0 || S_ISREG(st.st_mode)) {
+        *sink = (struct tsf_sink){ .write = write_file, .ctx = file };
+        return tsf_newfile_open(file, path, err);
+    }
+    if ((fd = open(path, O_WRONLY | O_CLOEXEC)) < 0)
+        return tsf_fail_errno(err, "cannot open %s", path);
+    if (dup2(fd, STDOUT_FILENO) < 0) {
+        close(fd);
+        return tsf_fail_errno(err, "cannot write to %s", path);
+    }
+    close(fd);
+    return TSF_OK;
+}
+
 /* "name=value" or a bare value. */
 static void split_params(struct options *o, const char **names, const char **values)
 {
@@ -218,16 +243,13 @@ int main(int argc, char **argv)
     fopts.no_header = o.no_header;
     fopts.null_text = o.null_text;
     fopts.unicode = !o.output && isatty(1);
-    if (o.output) {
-        if ((rc = tsf_newfile_open(&file, o.output, &err)) != TSF_OK)
-            goto done;
-        sink = (struct tsf_sink){ .write = write_file, .ctx = &file };
-    }
+    if (o.output && (rc = open_output(o.output, &file, &sink, &err)) != TSF_OK)
+        goto done;
     if ((rc = query_formatter_new(&fopts, &sink, &fmt, &err)) != TSF_OK || (rc = query_session_new(&qopts, &s, &err)) != TSF_OK)
         goto done;
     struct query_consumer consumer = query_formatter_consumer(fmt);
     rc = run_all(s, &o, operands, n, &consumer, &err);
-    if (rc == TSF_OK && o.output)
+    if (rc == TSF_OK && sink.ctx == &file)
         rc = tsf_newfile_publish(&file, TSF_PUBLISH_REPLACE, &err);
 done:
     tsf_newfile_abort(&file);
