@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 /* Cache a snapshot again when this share of it is new; a large blob is not worth writing for every commit. */
-#define RECACHE_FILES_PER_COMMIT 4000
+#define RECACHE_FILES_PER_COMMIT 256
 #define LOAD_ATTEMPTS 3
 
 static struct delta_state *state_of(const struct delta_snapshot *s)
