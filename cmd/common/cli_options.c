@@ -8,7 +8,7 @@
 
 #include "common/cli_internal.h"
 
-#define HELP_COLUMN 26
+#define HELP_COLUMN 28
 
 static void print_help(const struct cli_program *p, FILE *out)
 {
