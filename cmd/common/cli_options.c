@@ -203,6 +203,12 @@ static int parse_short(const struct cli_program *prog, char **argv, int left, vo
     return 0;
 }
 
+/* "-- a comment" followed by SQL, not an option: no option's name holds a blank. */
+static bool is_text(const char *arg)
+{
+    return strcspn(arg, " \t\n") < strcspn(arg, "=");
+}
+
 void cli_parse(int argc, char **argv, const struct cli_program *prog, void *opts, struct cli_common *common,
                char ***operands_out, int *n_operands_out)
 {
@@ -214,7 +220,7 @@ void cli_parse(int argc, char **argv, const struct cli_program *prog, void *opts
                 argv[1 + n++] = argv[i];
             break;
         }
-        if (argv[i][0] != '-' || !argv[i][1])
+        if (argv[i][0] != '-' || !argv[i][1] || is_text(argv[i]))
             argv[1 + n++] = argv[i];
         else if (argv[i][1] == '-')
             i += parse_long(prog, argv + i, argc - i, opts);
