@@ -210,7 +210,7 @@ check-asan: $(call units,asan) $(call replays,asan) ## check-asan: unit tests an
 	$(Q)$(subst build/release",build/asan",$(RUN)) $(call c_unit,asan) $(call c_replay,asan)
 
 TSAN_UNITS = $(filter build/tsan/tests/unit/base_% build/tsan/tests/unit/cache_% build/tsan/tests/unit/wal_% \
-        build/tsan/tests/unit/query_% build/tsan/tests/unit/parquet_write%,$(call units,tsan))
+        build/tsan/tests/unit/query_% build/tsan/tests/unit/parquet_write% build/tsan/tests/unit/ingest_run%,$(call units,tsan))
 check-tsan: $(TSAN_UNITS) ## check-tsan: unit tests of the rooms with threads, under TSan
 	$(Q)$(subst build/release",build/tsan",$(RUN)) $(patsubst %,unit:%,$(TSAN_UNITS))
 

@@ -15,6 +15,7 @@
 #define INGEST_BLOCK ((int64_t)4 << 20)
 #define INGEST_DEPTH_MAX 512           /* of JSON nesting */
 #define INGEST_ROW_MAX ((int64_t)16 << 20)
+#define INGEST_ROW_CEILING ((int64_t)1 << 30)
 
 /* ---- input (ingest_input.c, ingest_archive.c) ------------------------------------------------------------ */
 
@@ -104,10 +105,8 @@ struct ingest_unknown {
     struct tsf_str key, value;       /* key without quotes, as in the input; value as in the input */
 };
 struct ingest_reject {
-    int64_t line, offset;            /* in the block, from 0 */
-    size_t start, len;               /* raw text in the block */
-    size_t reason;                   /* in ingest_parser.reasons, NUL-terminated */
-    int64_t full_len;                /* of the row, when the text is only its beginning */
+    uint32_t line, start, len; /* in the block, from 0; the raw text */
+    uint32_t reason;           /* in ingest_parser.reasons, NUL-terminated */
 };
 
 #define INGEST_KEYS_MAX 4096 /* remembered keys; more are looked up each time */

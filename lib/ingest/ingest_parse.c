@@ -326,12 +326,20 @@ static const char *row_take(struct ingest_parser *ps, const char *p)
     return row_complete(ps) ? end : NULL;
 }
 
-static bool reject_add(struct ingest_parser *ps, struct ingest_reject r)
+/* Reasons mostly repeat, so the last one is shared. */
+static bool reject_add(struct ingest_parser *ps, size_t start, size_t len)
 {
+    const struct ingest_reject *last = ps->n_rejects ? &ps->rejects[ps->n_rejects - 1] : NULL;
+    struct ingest_reject r = { .line = (uint32_t)ps->lines, .start = (uint32_t)start, .len = (uint32_t)len };
+
+    if (last && strcmp((const char *)ps->reasons.data + last->reason, ps->reason) == 0) {
+        r.reason = last->reason;
+    } else {
+        r.reason = (uint32_t)ps->reasons.len;
+        ps->rc = tsf_buf_append(&ps->reasons, ps->reason, strlen(ps->reason) + 1, ps->err);
+    }
     if (!tsf_realloc_array((void **)&ps->rejects, &ps->cap_rejects, ps->n_rejects + 1, sizeof *ps->rejects))
         return ingest_nomem(ps) != NULL;
-    r.reason = ps->reasons.len;
-    ps->rc = tsf_buf_append(&ps->reasons, ps->reason, strlen(ps->reason) + 1, ps->err);
     ps->rejects[ps->n_rejects++] = r;
     return ps->rc == TSF_OK;
 }
@@ -339,9 +347,9 @@ static bool reject_add(struct ingest_parser *ps, struct ingest_reject r)
 static enum tsf_err oversize_reject(struct ingest_parser *ps, const struct ingest_block *blk)
 {
     ps->col = -1;
-    ps->lines = 1;
     (void)ingest_bad(ps, "the row has %lld bytes, the limit is %lld", (long long)blk->oversize, (long long)ps->plan->max_row_bytes);
-    (void)reject_add(ps, (struct ingest_reject){ .len = blk->len, .full_len = blk->oversize });
+    (void)reject_add(ps, 0, blk->len);
+    ps->lines = 1;
     return ps->rc;
 }
 
@@ -373,7 +381,7 @@ enum tsf_err ingest_parser_block(struct ingest_parser *ps, const struct ingest_b
         stop = memchr(p, '\n', (size_t)(end - p) + 1);
         size_t len = (size_t)(stop - p);
         len -= len && p[len - 1] == '\r';
-        if (!reject_add(ps, (struct ingest_reject){ .line = ps->lines, .offset = p - data, .start = (size_t)(p - data), .len = len }))
+        if (!reject_add(ps, (size_t)(p - data), len))
             return ps->rc;
         if (ps->plan->max_rejects >= 0 && (int64_t)ps->n_rejects > ps->plan->max_rejects)
             break;

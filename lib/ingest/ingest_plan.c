@@ -166,7 +166,7 @@ enum tsf_err ingest_plan_init(struct ingest_plan *p, const struct table *t, cons
     enum tsf_err rc;
 
     *p = (struct ingest_plan){ .schema = t->schema, .now_us = tsf_now_us(), .n_words = tsf_bit_words(t->schema->n_fields) };
-    p->max_row_bytes = opts->max_row_bytes > 0 ? opts->max_row_bytes : INGEST_ROW_MAX;
+    p->max_row_bytes = opts->max_row_bytes > 0 ? TSF_MIN(opts->max_row_bytes, INGEST_ROW_CEILING) : INGEST_ROW_MAX;
     p->max_rejects = opts->max_rejects;
     if (!(p->required = tsf_arena_calloc(&p->arena, p->n_words + 1, sizeof *p->required)))
         return tsf_fail_nomem(err);

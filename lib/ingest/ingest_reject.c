@@ -34,11 +34,11 @@ static enum tsf_err line_add(struct ingest_rejecter *r, const struct ingest_bloc
     if ((rc = tsf_buf_append_z(&r->buf, "{\"file\":", err)) != TSF_OK ||
         (rc = tsf_buf_append_json(&r->buf, tsf_str(blk->name), err)) != TSF_OK ||
         (rc = tsf_buf_printf(&r->buf, err, ",\"line\":%lld,\"offset\":%lld,\"reason\":", (long long)(r->lines + x->line + 1),
-                             (long long)(blk->offset + x->offset))) != TSF_OK ||
+                             (long long)(blk->offset + x->start))) != TSF_OK ||
         (rc = tsf_buf_append_json(&r->buf, tsf_str(reason), err)) != TSF_OK ||
         (rc = tsf_buf_append_z(&r->buf, ",\"raw\":", err)) != TSF_OK ||
         (rc = tsf_buf_append_json(&r->buf, tsf_str_n(blk->data + x->start, x->len), err)) != TSF_OK ||
-        (x->full_len && (rc = tsf_buf_printf(&r->buf, err, ",\"bytes\":%lld", (long long)x->full_len)) != TSF_OK))
+        (blk->oversize && (rc = tsf_buf_printf(&r->buf, err, ",\"bytes\":%lld", (long long)blk->oversize)) != TSF_OK))
         return rc;
     if ((rc = tsf_buf_append_z(&r->buf, "}\n", err)) != TSF_OK)
         return rc;

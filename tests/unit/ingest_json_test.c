@@ -162,5 +162,34 @@ static void test_ingest_json__what_must_be_there(void **state)
     tsf_arena_release(&t.arena);
 }
 
-TEST_MAIN(TEST(test_ingest_json__numbers), TEST(test_ingest_json__times), TEST(test_ingest_json__text), TEST(test_ingest_json__rows),
+/* Strings of every length up to two vectors, ending in something that each parser must see. */
+static void test_ingest_json__parsers_agree_on_every_length(void **state)
+{
+    static const char *const tails[] = { "", "\\n", "\xc3\xa9", "\xff", "\x01", "\\", "\\\"x" };
+    const struct ingest_options o = { .max_rejects = -1 };
+    struct table t;
+
+    (void)state;
+    ingest_test_table(&t, WIDE);
+    for (int n = 0; n < 130; n++)
+        for (size_t k = 0; k < TSF_ARRAY_LEN(tails); k++) {
+            char text[512], *want;
+            int len = snprintf(text, sizeof text, "{\"s\":\"%.*s%s\",\"js\":[\"%.*s%s\"]}\n{\"i64\":7}", n,
+                               "0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrs"
+                               "tuvwxyz0123456789abcdefghijklmnopqrstuvwxyz", tails[k], n / 2,
+                               "~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~", tails[k]);
+            want = ingest_test_parse(&t, &o, TSF_SIMD_SCALAR, text, (size_t)len);
+            CHECK_HAS(want, "{\"i64\":7}");
+            CHECK_INT(strstr(want, "1: ") != NULL, k >= 3 && k <= 5);
+            for (int simd = TSF_SIMD_AVX2; simd <= (int)tsf_simd_level(); simd++) {
+                char *got = ingest_test_parse(&t, &o, (enum tsf_simd)simd, text, (size_t)len);
+                CHECK_STR(got, want);
+                free(got);
+            }
+            free(want);
+        }
+    tsf_arena_release(&t.arena);
+}
+
+TEST_MAIN(TEST(test_ingest_json__parsers_agree_on_every_length), TEST(test_ingest_json__numbers), TEST(test_ingest_json__times), TEST(test_ingest_json__text), TEST(test_ingest_json__rows),
           TEST(test_ingest_json__unknown_keys), TEST(test_ingest_json__what_must_be_there))
