@@ -40,7 +40,7 @@ static enum tsf_err collect(void *ctx, const char *warehouse, const char *table,
     if (!tsf_arena_grow(&names->arena, (void **)&names->list, &names->cap, names->n + 1, sizeof *names->list))
         return tsf_fail_nomem(err);
     /* A table outside of the warehouse is named by its path. */
-    char *name = strcmp(warehouse, names->warehouse) == 0 && !strchr(table, '/')
+    char *name = strcmp(warehouse, names->warehouse) == 0
                      ? tsf_arena_strdup(&names->arena, table)
                      : tsf_arena_printf(&names->arena, "%s/%s", warehouse, table);
     if (!name)
@@ -69,7 +69,7 @@ static enum tsf_err flush_all(struct table_env *env, char **tables, int n, const
             cli_say("%s", e.msg);
         }
     }
-    return first;
+    return first == TSF_OK ? tsf_cancel_check(err) : first;
 }
 
 int main(int argc, char **argv)

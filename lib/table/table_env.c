@@ -11,7 +11,51 @@ static bool is_uri(const char *s)
     return strstr(s, "://") != NULL;
 }
 
-/* Absolute, without trailing slashes. URIs stay as they are. */
+/* Drop empty and "." parts of an absolute path, in place. */
+static void squeeze(char *path)
+{
+    char *to = path;
+
+    for (const char *p = path; *p;) {
+        size_t n = strcspn(p + 1, "/");
+        if (n > 0 && !(n == 1 && p[1] == '.')) {
+            memmove(to, p, n + 1);
+            to += n + 1;
+        }
+        p += n + 1;
+    }
+    if (to == path)
+        *to++ = '/';
+    *to = 0;
+}
+
+/* The path without symbolic links and "..", as far as it exists. */
+static char *without_links(char *path)
+{
+    size_t n = strlen(path);
+
+    for (;;) {
+        char saved = path[n];
+        path[n] = 0;
+        char *real = realpath(n ? path : "/", NULL);
+        path[n] = saved;
+        if (real) {
+            size_t len = strcmp(real, "/") == 0 ? 0 : strlen(real);
+            char *out = malloc(len + strlen(path + n) + 2);
+            if (out)
+                snprintf(out, len + strlen(path + n) + 2, "%.*s%s", (int)len, real, len || path[n] ? path + n : "/");
+            free(real);
+            free(path);
+            return out;
+        }
+        if (!n)
+            return path;
+        while (n > 0 && path[--n] != '/')
+            ;
+    }
+}
+
+/* One spelling for one folder, because the WAL of a table is found by its path. URIs stay as they are. */
 static char *canonical(const char *path)
 {
     char cwd[PATH_MAX];
@@ -19,20 +63,25 @@ static char *canonical(const char *path)
 
     if (strncmp(path, "file://", 7) == 0)
         path += 7;
-    if (is_uri(path) || path[0] == '/') {
+    if (is_uri(path)) {
+        out = strdup(path);
+        for (size_t n = out ? strlen(out) : 0; n > 1 && out[n - 1] == '/'; n--)
+            out[n - 1] = 0;
+        return out;
+    }
+    if (path[0] == '/') {
         out = strdup(path);
     } else {
-        while (path[0] == '.' && path[1] == '/')
-            path += 2;
         if (!getcwd(cwd, sizeof cwd))
             return NULL;
         size_t n = strlen(cwd) + strlen(path) + 2;
         if ((out = malloc(n)))
-            snprintf(out, n, strcmp(path, ".") == 0 ? "%s" : "%s/%s", cwd, path);
+            snprintf(out, n, "%s/%s", cwd, path);
     }
-    for (size_t n = out ? strlen(out) : 0; n > 1 && out[n - 1] == '/'; n--)
-        out[n - 1] = 0;
-    return out;
+    if (!out)
+        return NULL;
+    squeeze(out);
+    return without_links(out);
 }
 
 char *table_canonical_path(const char *path)

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 /*
- * A table has one name whatever the caller wrote: below the warehouse it is the path from there; elsewhere the last part
- * of its path, with the rest in the warehouse's place. So its WAL topic is the same by name and by path.
+ * A table is the folder that it lies in, and its WAL topic goes by the last part of the folder's path and what is before
+ * it. So rows land in one WAL whether the table was given by name, by a path, or through a link.
  */
 struct resolved {
     char *warehouse, *name, *uri;
@@ -28,33 +28,30 @@ static bool name_ok(const char *name)
 static enum tsf_err resolve(const struct table_env *env, const char *name, struct resolved *out, struct tsf_error *err)
 {
     struct resolved r = { 0 };
-    size_t wlen = strlen(env->warehouse);
+    char *path = NULL;
 
     if (!name || !name[0])
         return tsf_fail(err, TSF_ERR_INVALID, "a table needs a name");
     if (!strchr(name, '/')) {
         if (!name_ok(name))
             return tsf_fail(err, TSF_ERR_INVALID, "\"%s\" cannot be the name of a table", name);
-        size_t n = wlen + strlen(name) + 2;
-        r.uri = malloc(n);
-        if (r.uri)
-            snprintf(r.uri, n, "%s/%s", env->warehouse, name);
-        r.warehouse = strdup(env->warehouse);
-        r.name = strdup(name);
-    } else if ((r.uri = table_canonical_path(name))) {
-        if (strncmp(r.uri, env->warehouse, wlen) == 0 && r.uri[wlen] == '/' && r.uri[wlen + 1]) {
-            r.warehouse = strdup(env->warehouse);
-            r.name = strdup(r.uri + wlen + 1);
-        } else {
-            char *slash = strrchr(r.uri, '/');
-            r.name = strdup(slash + 1);
-            r.warehouse = strndup(r.uri, (size_t)(slash - r.uri));
-        }
+        size_t n = strlen(env->warehouse) + strlen(name) + 2;
+        if ((path = malloc(n)))
+            snprintf(path, n, "%s/%s", env->warehouse, name);
+        name = path;
+    }
+    if (name && (r.uri = table_canonical_path(name))) {
+        const char *slash = strrchr(r.uri, '/');
+        r.name = strdup(slash + 1);
+        r.warehouse = strndup(r.uri, (size_t)(slash - r.uri));
         if (r.name && !name_ok(r.name)) {
+            enum tsf_err rc = tsf_fail(err, TSF_ERR_INVALID, "\"%s\" cannot be the name of a table", name);
             resolved_release(&r);
-            return tsf_fail(err, TSF_ERR_INVALID, "\"%s\" cannot be the name of a table", name);
+            free(path);
+            return rc;
         }
     }
+    free(path);
     if (!r.uri || !r.name || !r.warehouse) {
         resolved_release(&r);
         return tsf_fail_nomem(err);
