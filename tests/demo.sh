@@ -12,7 +12,8 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/tsf-demo.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 export TSF_DATA_DIR="$work/data" TSF_WAREHOUSE="$work/tables"
-schemas=$here/lib/table/schemas
+cd "$work"
+ln -s "$here/lib/table/schemas" schemas # share/tsf/schemas once installed
 rows=${DEMO_ROWS:-200000}
 bold='' plain=''
 if [ -t 1 ]; then
@@ -29,7 +30,7 @@ run() {
 
 say "== 1. Tables =="
 note "A table is SQL; tsf installs three ready-made ones. A table is a folder with a Delta log, nothing more."
-run "tsf-query -f $schemas/logs.sql -f $schemas/otel_logs_and_spans.sql"
+run "tsf-query -f schemas/logs.sql -f schemas/otel_logs_and_spans.sql"
 
 say "== 2. Logs of this machine =="
 # dpkg.log: "2026-11-20 10:11:12 status installed libzstd-dev:amd64 1.5.4". One awk makes NDJSON of it.
@@ -45,15 +46,17 @@ awk -v host="$(uname -n)" '{ t = $1 "T" $2 "Z"; $1 = $2 = ""; sub(/^ +/, ""); sp
     "$dpkg_log" | gzip > "$work/dpkg.ndjson.gz"
 note "The package manager's log, turned into NDJSON and compressed. tsf-ingest reads it as it is; when it exits 0 the rows"
 note "are on disk. The key \"action\" has no column, so it is kept in the JSON column attributes."
-run "tsf-ingest logs $work/dpkg.ndjson.gz"
+run "tsf-ingest logs dpkg.ndjson.gz"
 note ""
 note "Nothing is flushed yet, and yet the rows are there: readers see the WAL and the files as one table."
 run "tsf-query \"SELECT attributes->>'action' AS action, count(*) FROM logs GROUP BY 1 ORDER BY 2 DESC LIMIT 5\""
 
 say "== 3. A day of spans for several tenants =="
 note "$rows generated OpenTelemetry spans, always the same."
-"$BUILD/tests/bench/gen_spans" --rows "$rows" --start 2026-11-20T00:00:00Z --days 1 --tenants 4 | gzip -1 > "$work/spans.ndjson.gz"
-run "zcat $work/spans.ndjson.gz | tsf-ingest otel_logs_and_spans"
+gen=$BUILD/tests/bench/gen_spans
+[ -x "$gen" ] || { echo "demo: $gen is not built; make demo builds it" >&2; exit 1; }
+"$gen" --rows "$rows" --start 2026-11-20T00:00:00Z --days 1 --tenants 4 | gzip -1 > "$work/spans.ndjson.gz"
+run "zcat spans.ndjson.gz | tsf-ingest otel_logs_and_spans"
 q="SELECT project_id, count(*), approx_percentile(0.95, percentile_agg(duration)) / 1e6 AS p95_ms, max(timestamp) FROM otel_logs_and_spans GROUP BY 1 ORDER BY 1"
 run "tsf-query --timing \"$q\""
 
@@ -68,7 +71,7 @@ run "tsf-flush"
 
 say "== 5. More data, more files, then compaction =="
 for part in 1 2 3 4; do
-    "$BUILD/tests/bench/gen_spans" --rows 5000 --seed "$part" --start 2026-11-20T00:00:00Z --days 1 --tenants 4 |
+    "$gen" --rows 5000 --seed "$part" --start 2026-11-20T00:00:00Z --days 1 --tenants 4 |
         tsf-ingest -q otel_logs_and_spans > /dev/null
     tsf-flush > /dev/null
 done

@@ -3,18 +3,29 @@
 /*
  * query: SQL text in, batches out.
  *
- *   query_session.c   settings, statement loop, DDL and INSERT
+ *   query_session.c   settings, parameters, the statement loop
+ *   query_ddl.c       CREATE TABLE, DROP TABLE
+ *   query_insert.c    INSERT into the WAL
  *   query_parse.c     text -> libpg_query's tree; positions for errors
- *   query_bind*.c     names and types: tree -> bound plan
- *   query_optimize.c  folding, pushing predicates down, pruning columns, answers from statistics
+ *   query_bind_*.c    names and types: tree -> bound plan
+ *   query_meta.c      tsf.tables, tsf.files and their like
+ *   query_optimize.c  the order of the passes
+ *   query_optimize_*.c  folding, pushing predicates down, pruning columns, limits
  *   query_explain.c   plans as text
- *   query_type.c      coercion rules, overload resolution
+ *   query_type.c      SQL types, coercion rules
+ *   query_type_resolve.c  overload resolution
  *   query_expr.c      vectorized evaluation of bound expressions
+ *   query_expr_*.c    three-valued logic, CASE and COALESCE
+ *   query_kernels.c   comparisons and filters over plain vectors
+ *   query_kernels_avx2.c  the same, wider
  *   query_fn_*.c      functions, operators and casts by theme
- *   query_agg*.c      aggregate functions
- *   query_scan*.c     tables: pruning, late materialization, union with the WAL
- *   query_exec*.c     operators: pipelines, aggregation, sort, limit
- *   query_format*.c   results as table, csv, tsv, json, ndjson, markdown
+ *   query_agg.c       resolving aggregates; counts and booleans
+ *   query_agg_*.c     aggregates by theme
+ *   query_scan.c      tables: opening, morsels, union with the WAL
+ *   query_scan_*.c    pruning, late materialization, answers from statistics, newest rows first
+ *   query_exec.c      operators: pipelines, filter, project, limit
+ *   query_exec_*.c    grouping and aggregation, sort, subqueries
+ *   query_format.c    results as table, csv, tsv, json, ndjson, markdown
  *
  * Threads: a session belongs to one thread; it uses its pool inside.
  */

@@ -13,7 +13,7 @@ setup() {
     run tsf-query -o answer "SELECT 1 FROM nowhere"
     [ "$status" -eq 1 ]
     [ "$(cat answer)" = old ]
-    [ "$(ls -A | grep -c "^\.tmp")" -eq 0 ]
+    [ -z "$(find . -name '.tmp*')" ]
 }
 
 @test "-o into a pipe writes into it and does not replace it" {
