@@ -191,7 +191,7 @@ static enum tsf_err open_output(const char *path, struct tsf_newfile *file, stru
 
     if (stat(path, &st) != 0 || S_ISREG(st.st_mode)) {
         *sink = (struct tsf_sink){ .write = write_file, .ctx = file };
-        return tsf_newfile_open(file, path, err);
+        return tsf_newfile_open_shared(file, path, err);
     }
     if ((fd = open(path, O_WRONLY | O_CLOEXEC)) < 0)
         return tsf_fail_errno(err, "cannot open %s", path);

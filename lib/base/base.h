@@ -295,6 +295,8 @@ enum tsf_publish {
     TSF_PUBLISH_NEW,     /* link(2): TSF_ERR_CONFLICT when the name exists */
 };
 enum tsf_err tsf_newfile_open(struct tsf_newfile *f, const char *path, struct tsf_error *err); /* makes parents */
+/* The same with the modes that the umask gives, for what other programs read too: tables, results. */
+enum tsf_err tsf_newfile_open_shared(struct tsf_newfile *f, const char *path, struct tsf_error *err);
 enum tsf_err tsf_newfile_write(struct tsf_newfile *f, const void *p, size_t n, struct tsf_error *err);
 enum tsf_err tsf_newfile_publish(struct tsf_newfile *f, enum tsf_publish how, struct tsf_error *err);
 void tsf_newfile_abort(struct tsf_newfile *f); /* unlinks the temporary; after publish only frees; safe to repeat */

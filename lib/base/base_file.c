@@ -18,6 +18,8 @@
 #define FILE_READ_MAX_DEFAULT ((size_t)1 << 30)
 #define DIR_MODE 0700
 #define FILE_MODE 0600
+#define SHARED_DIR_MODE 0777 /* what the umask leaves of it */
+#define SHARED_FILE_MODE 0666
 #define TMP_PREFIX ".tmp-"
 #define UUID_SIZE 37
 #define LOCK_POLL_MIN_US 1000
@@ -153,11 +155,11 @@ static enum tsf_err parent_sync(const char *path, struct tsf_error *err)
 }
 
 /* Make one directory whose parent exists, durably. It is fine when it is there already. */
-static enum tsf_err dir_make(const char *path, struct tsf_error *err)
+static enum tsf_err dir_make(const char *path, mode_t mode, struct tsf_error *err)
 {
     struct stat st;
 
-    if (mkdir(path, DIR_MODE) == 0)
+    if (mkdir(path, mode) == 0)
         return parent_sync(path, err);
     if (errno == EEXIST && stat(path, &st) == 0) {
         if (S_ISDIR(st.st_mode))
@@ -167,7 +169,7 @@ static enum tsf_err dir_make(const char *path, struct tsf_error *err)
     return tsf_fail_errno(err, "cannot make directory %s", path);
 }
 
-enum tsf_err tsf_mkdirs(const char *path, struct tsf_error *err)
+static enum tsf_err mkdirs(const char *path, mode_t mode, struct tsf_error *err)
 {
     enum tsf_err rc = TSF_OK;
     struct stat st;
@@ -186,13 +188,18 @@ enum tsf_err tsf_mkdirs(const char *path, struct tsf_error *err)
             continue;
         *p = '\0';
         if (was == '\0' || stat(copy, &st) != 0 || !S_ISDIR(st.st_mode))
-            rc = dir_make(copy, err);
+            rc = dir_make(copy, mode, err);
         *p = was;
         if (was == '\0')
             break;
     }
     free(copy);
     return rc;
+}
+
+enum tsf_err tsf_mkdirs(const char *path, struct tsf_error *err)
+{
+    return mkdirs(path, DIR_MODE, err);
 }
 
 enum tsf_err tsf_path_join(struct tsf_buf *out, const char *dir, const char *rel, struct tsf_error *err)
@@ -216,13 +223,14 @@ enum tsf_err tsf_path_join(struct tsf_buf *out, const char *dir, const char *rel
 
 /* ---- new files -------------------------------------------------------------------------------------- */
 
-static int newfile_create(const char *tmp_path)
+static int newfile_create(const char *tmp_path, mode_t mode)
 {
-    return open(tmp_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
+    return open(tmp_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 }
 
-enum tsf_err tsf_newfile_open(struct tsf_newfile *f, const char *path, struct tsf_error *err)
+static enum tsf_err newfile_open(struct tsf_newfile *f, const char *path, bool shared, struct tsf_error *err)
 {
+    mode_t mode = shared ? SHARED_FILE_MODE : FILE_MODE;
     size_t dir_len = dir_part_len(path), len = strlen(path);
     size_t tmp_size = dir_len + 1 + sizeof(TMP_PREFIX) + UUID_SIZE;
     char uuid[UUID_SIZE], *dir;
@@ -241,17 +249,17 @@ enum tsf_err tsf_newfile_open(struct tsf_newfile *f, const char *path, struct ts
     }
     slash = dir_len > 0 && path[dir_len - 1] != '/' ? "/" : "";
     snprintf(f->tmp_path, tmp_size, "%.*s%s" TMP_PREFIX "%s", (int)dir_len, path, slash, uuid);
-    f->fd = newfile_create(f->tmp_path);
+    f->fd = newfile_create(f->tmp_path, mode);
     if (f->fd < 0 && errno == ENOENT && dir_len > 0) {
         if ((dir = strndup(path, dir_len)) == NULL) {
             rc = tsf_fail_nomem(err);
             goto fail;
         }
-        rc = tsf_mkdirs(dir, err);
+        rc = mkdirs(dir, shared ? SHARED_DIR_MODE : DIR_MODE, err);
         free(dir);
         if (rc != TSF_OK)
             goto fail;
-        f->fd = newfile_create(f->tmp_path);
+        f->fd = newfile_create(f->tmp_path, mode);
     }
     if (f->fd < 0) {
         rc = tsf_fail_errno(err, "cannot create %s", f->tmp_path);
@@ -263,6 +271,16 @@ fail:
     f->tmp_path = NULL;
     tsf_newfile_abort(f);
     return rc;
+}
+
+enum tsf_err tsf_newfile_open(struct tsf_newfile *f, const char *path, struct tsf_error *err)
+{
+    return newfile_open(f, path, false, err);
+}
+
+enum tsf_err tsf_newfile_open_shared(struct tsf_newfile *f, const char *path, struct tsf_error *err)
+{
+    return newfile_open(f, path, true, err);
 }
 
 enum tsf_err tsf_newfile_write(struct tsf_newfile *f, const void *p, size_t n, struct tsf_error *err)

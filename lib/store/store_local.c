@@ -100,7 +100,10 @@ static enum tsf_err local_put(struct store *s, const char *key, const void *p, s
 
     if (path == NULL)
         return TSF_ERR_NOMEM;
-    rc = tsf_file_write(path, p, n, if_none_match ? TSF_PUBLISH_NEW : TSF_PUBLISH_REPLACE, err);
+    struct tsf_newfile file = TSF_NEWFILE_INIT;
+    if ((rc = tsf_newfile_open_shared(&file, path, err)) == TSF_OK && (rc = tsf_newfile_write(&file, p, n, err)) == TSF_OK)
+        rc = tsf_newfile_publish(&file, if_none_match ? TSF_PUBLISH_NEW : TSF_PUBLISH_REPLACE, err);
+    tsf_newfile_abort(&file);
     free(path);
     return rc;
 }
@@ -150,7 +153,7 @@ static enum tsf_err local_writer_new(struct store *s, const char *key, struct st
         tsf_fail_nomem(err);
         goto fail;
     }
-    if ((rc = tsf_newfile_open(&w->file, path, err)) != TSF_OK)
+    if ((rc = tsf_newfile_open_shared(&w->file, path, err)) != TSF_OK)
         goto fail;
     free(path);
     *out = &w->base;
