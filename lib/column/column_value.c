@@ -89,6 +89,23 @@ static enum tsf_err nested_constant(const struct tsf_value *val, struct tsf_aren
     return TSF_OK;
 }
 
+/* Children of a NULL: no elements, or fields of one row that are NULL too; what gathers rows finds them all the same. */
+static enum tsf_err null_children(const struct tsf_type *t, struct tsf_arena *a, struct tsf_vector *out, struct tsf_error *err)
+{
+    struct tsf_vector *child = tsf_arena_calloc(a, (size_t)t->n_children, sizeof *child);
+
+    if (!child)
+        return tsf_fail_nomem(err);
+    for (int i = 0; i < t->n_children; i++) {
+        struct tsf_value null = { .type = t->children[i].type, .is_null = true };
+        enum tsf_err rc = tsf_vector_constant(&null, t->id == TSF_TYPE_STRUCT, a, &child[i], err);
+        if (rc != TSF_OK)
+            return rc;
+    }
+    out->children = child;
+    return TSF_OK;
+}
+
 static void value_store(const struct tsf_value *val, void *p)
 {
     switch (val->type->id) {
@@ -122,6 +139,8 @@ enum tsf_err tsf_vector_constant(const struct tsf_value *val, int64_t n, struct 
     if (val->is_null || val->type->id == TSF_TYPE_NULL) {
         r.validity = (const uint64_t *)(const void *)(p + TSF_PAD);
         r.null_count = n;
+        if (val->type->n_children && (rc = null_children(val->type, a, &r, err)) != TSF_OK)
+            return rc;
     } else if (val->type->n_children) {
         if ((rc = nested_constant(val, a, &r, err)) != TSF_OK)
             return rc;
