@@ -3,6 +3,7 @@
 #include "query/query.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -218,6 +219,16 @@ static void split_params(struct options *o, const char **names, const char **val
     }
 }
 
+/* Pages come and go by the megabyte. Memory that went back to the kernel each time would be zeroed again each time. */
+static void keep_memory(void)
+{
+#if defined(__GLIBC__)
+    mallopt(M_MMAP_THRESHOLD, 1 << 28);
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
+    mallopt(M_TOP_PAD, 1 << 22);
+#endif
+}
+
 int main(int argc, char **argv)
 {
     struct options o = { .project = getenv("TSF_PROJECT") };
@@ -232,6 +243,7 @@ int main(int argc, char **argv)
     enum tsf_err rc;
     int n;
 
+    keep_memory();
     cli_parse(argc, argv, &program, &o, &o.common, &operands, &n);
     if (o.format && !format_by_name(o.format, &fopts.format))
         cli_usage_error(&program, "unknown format \"%s\"", o.format);

@@ -171,7 +171,7 @@ static enum tsf_err open_run(struct query_tasks *t, int64_t task, struct query_w
     struct scan *s = ((struct open_task *)t)->scan;
 
     tsf_arena_reset(&w->arena);
-    return query_scan_file_open(s, &s->files[task], w, err);
+    return query_scan_file_look(s, &s->files[task], w, err);
 }
 
 static enum tsf_err tail_run(struct scan *s, int64_t i, struct query_worker *w, struct tsf_error *err)

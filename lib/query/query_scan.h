@@ -125,6 +125,8 @@ struct scan {
 enum tsf_err query_scan_files(struct scan *s, struct tsf_error *err);
 /* Open a file, find its segments. Any thread, one per file. */
 enum tsf_err query_scan_file_open(struct scan *s, struct scan_file *f, struct query_worker *w, struct tsf_error *err);
+/* The same, but a file without segments is closed again, unless its footer is to be cached. */
+enum tsf_err query_scan_file_look(struct scan *s, struct scan_file *f, struct query_worker *w, struct tsf_error *err);
 void query_scan_file_close(struct scan_file *f);
 /* Put footers that were read into the cache. */
 void query_scan_cache_footers(struct scan *s);

@@ -500,3 +500,12 @@ enum tsf_err query_scan_file_open(struct scan *s, struct scan_file *f, struct qu
 fail:
     return tsf_prepend(err, rc, "%.*s", (int)TSF_MIN(f->info.path.len, 200), f->info.path.data);
 }
+
+enum tsf_err query_scan_file_look(struct scan *s, struct scan_file *f, struct query_worker *w, struct tsf_error *err)
+{
+    enum tsf_err rc = query_scan_file_open(s, f, w, err);
+
+    if (rc == TSF_OK && !f->n_segments && !f->footer.len)
+        query_scan_file_close(f);
+    return rc;
+}

@@ -51,6 +51,19 @@ static enum tsf_err adopt_type(struct tsf_vector *v, const struct tsf_type *t, s
     return rc;
 }
 
+/* Of a flat column; the sum of its leaves else. */
+static int64_t column_bytes(const struct scan_file *f, int row_group, int field)
+{
+    const struct parquet_meta *m = &f->meta;
+    int first = f->file.field_nodes[field], end = m->nodes[first].next_sibling < 0 ? m->n_nodes : m->nodes[first].next_sibling;
+    int64_t n = 0;
+
+    for (int i = first; i < end; i++)
+        if (m->nodes[i].leaf >= 0)
+            n += m->row_groups[row_group].chunks[m->nodes[i].leaf].length;
+    return n;
+}
+
 enum tsf_err query_scan_load(struct scan_reader *r, int c, int64_t first, int64_t n, const uint32_t *sel, int64_t n_sel,
                              struct tsf_arena *a, struct tsf_vector *out, struct tsf_error *err)
 {
@@ -72,7 +85,7 @@ enum tsf_err query_scan_load(struct scan_reader *r, int c, int64_t first, int64_
         struct parquet_column_options opts = { .as = s->table->schema->fields[col->field].type };
         if ((rc = parquet_column_open(&f->file, r->row_group, f->fields[c], &opts, &r->columns[c], err)) != TSF_OK)
             return rc;
-        SCAN_COUNT(s, bytes_read, 0);
+        SCAN_COUNT(s, bytes_read, column_bytes(f, r->row_group, f->fields[c]));
     }
     if (r->at[c] < first && (rc = parquet_column_skip(r->columns[c], first - r->at[c], err)) != TSF_OK)
         return rc;

@@ -291,7 +291,7 @@ static enum tsf_err open_run(struct query_tasks *tasks, int64_t task, struct que
     struct scan_file *f = &t->scan->files[t->first_file + task];
 
     tsf_arena_reset(&w->arena);
-    return query_scan_file_open(t->scan, f, w, err);
+    return query_scan_file_look(t->scan, f, w, err);
 }
 
 static enum tsf_err slice_run(struct query_tasks *tasks, int64_t task, struct query_worker *w, struct tsf_error *err)
