@@ -115,6 +115,8 @@ enum tsf_err query_intern_merge(struct query_intern *in, const struct query_inte
 /* Values by number, ids NULL = 1.. (or 0.. with from 0). Flat; long strings borrow from the table. */
 enum tsf_err query_intern_values(const struct query_intern *in, const uint32_t *ids, int64_t n, struct tsf_arena *a,
                                  struct tsf_vector *out, struct tsf_error *err);
+/* realloc for what may become big; used: bytes to keep. */
+void *query_huge_realloc(void *p, size_t used, size_t bytes);
 int64_t query_intern_memory(const struct query_intern *in);
 
 /* Pairs of numbers to numbers from 0, in order of first appearance. */
@@ -159,8 +161,9 @@ enum tsf_err query_groups_batch(struct query_groups *g, const struct tsf_vector 
 /* Numbers of another's groups in this one: map_out has from->n entries. */
 enum tsf_err query_groups_merge(struct query_groups *g, const struct query_groups *from, uint32_t *map_out, struct tsf_arena *scratch,
                                 struct tsf_error *err);
-/* Key columns, n_keys vectors of the groups from query_groups_first to n. */
-enum tsf_err query_groups_keys(const struct query_groups *g, struct tsf_arena *a, struct tsf_vector *out, struct tsf_error *err);
+/* Keys of groups [first, first + n): n_keys vectors, which may borrow from g. */
+enum tsf_err query_groups_keys(const struct query_groups *g, uint32_t first, uint32_t n, struct tsf_arena *a, struct tsf_vector *out,
+                               struct tsf_error *err);
 int64_t query_groups_memory(const struct query_groups *g);
 
 #endif

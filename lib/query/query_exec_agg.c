@@ -89,7 +89,7 @@ static enum tsf_err states_reserve(struct agg_sink *s, struct agg_worker *a, str
         cap *= 2;
     if (!tsf_mul_size(cap, s->stride, &bytes))
         return tsf_fail_nomem(err);
-    uint8_t *p = realloc(a->states, bytes);
+    uint8_t *p = query_huge_realloc(a->states, a->cap * s->stride, bytes);
     if (!p)
         return tsf_fail_nomem(err);
     memset(p + a->cap * s->stride, 0, (cap - a->cap) * s->stride);
@@ -253,10 +253,11 @@ static enum tsf_err agg_merge(struct agg_sink *s, struct agg_worker *to, struct 
 {
     struct query_node *n = s->node;
     enum tsf_err rc;
-    uint32_t *map = tsf_arena_calloc(scratch, (size_t)from->groups.n + 1, sizeof *map);
+    uint32_t *map = tsf_arena_alloc(scratch, ((size_t)from->groups.n + 1) * sizeof *map);
 
     if (!map)
         return tsf_fail_nomem(err);
+    map[0] = 0;
     if (n->u.aggregate.n_keys && (rc = query_groups_merge(&to->groups, &from->groups, map, scratch, err)) != TSF_OK)
         return rc;
     if ((rc = states_reserve(s, to, err)) != TSF_OK)
@@ -276,22 +277,19 @@ static enum tsf_err agg_merge(struct agg_sink *s, struct agg_worker *to, struct 
     return TSF_OK;
 }
 
-static enum tsf_err distinct_counts(struct agg_sink *s, struct agg_worker *a, int i, struct tsf_arena *arena, struct tsf_vector *out,
-                                    struct tsf_error *err)
+/* Of every group. */
+static enum tsf_err distinct_counts(struct agg_sink *s, struct agg_worker *a, int i, int64_t **out, struct tsf_error *err)
 {
     struct agg_distinct *d = &a->distinct[i];
-    uint32_t first = query_groups_first(&a->groups);
-    void *values;
-    enum tsf_err rc;
+    int64_t *counts = tsf_arena_calloc(&s->run->arena, (size_t)a->groups.n + 1, sizeof *counts);
 
-    if ((rc = tsf_vector_alloc(TSF_T(INT64), a->groups.n - first, arena, out, &values, err)) != TSF_OK)
-        return rc;
-    int64_t *counts = values;
-    memset(counts, 0, (a->groups.n - first) * sizeof *counts);
+    if (!counts)
+        return tsf_fail_nomem(err);
     if (!s->node->u.aggregate.n_keys)
         counts[0] = d->values.n - 1;
     for (uint32_t p = 0; p < d->pairs.n; p++)
-        counts[(d->pairs.keys[p] >> 32) - first]++;
+        counts[d->pairs.keys[p] >> 32]++;
+    *out = counts;
     return TSF_OK;
 }
 
@@ -321,30 +319,39 @@ static enum tsf_err distinct_feed(struct agg_sink *s, struct agg_worker *a, int 
     return c->agg->update(c, &a->mem, a->states + s->offsets[i], s->stride, groups, args, n, NULL, err);
 }
 
-static enum tsf_err agg_finish(struct agg_sink *s, struct agg_worker *a, struct query_worker *w, struct tsf_batch *out,
-                               struct tsf_error *err)
+/* What has to happen once before groups can be emitted: counts[i] for count(DISTINCT), NULL else. */
+static enum tsf_err agg_distincts(struct agg_sink *s, struct agg_worker *a, struct query_worker *w, int64_t **counts, struct tsf_error *err)
 {
-    struct query_node *n = s->node;
-    int n_keys = n->u.aggregate.n_keys, n_aggs = n->u.aggregate.n_aggs;
-    struct tsf_arena *arena = &s->run->arena;
-    uint32_t first = query_groups_first(&a->groups);
+    enum tsf_err rc = TSF_OK;
+
+    for (int i = 0; i < s->node->u.aggregate.n_aggs && rc == TSF_OK; i++)
+        if (a->distinct[i].used)
+            rc = counts_distinct(&s->node->u.aggregate.aggs[i]) ? distinct_counts(s, a, i, &counts[i], err)
+                                                                : distinct_feed(s, a, i, w, err);
+    return rc;
+}
+
+/* Groups [first, first + n) as a batch. */
+static enum tsf_err agg_finish(struct agg_sink *s, struct agg_worker *a, int64_t *const *counts, uint32_t first, uint32_t n,
+                               struct tsf_arena *arena, struct tsf_batch *out, struct tsf_error *err)
+{
+    struct query_node *node = s->node;
+    int n_keys = node->u.aggregate.n_keys, n_aggs = node->u.aggregate.n_aggs;
     enum tsf_err rc;
 
-    *out = (struct tsf_batch){ .length = a->groups.n - first, .n_columns = n_keys + n_aggs };
+    *out = (struct tsf_batch){ .length = n, .n_columns = n_keys + n_aggs };
     if (!(out->columns = tsf_arena_calloc(arena, (size_t)out->n_columns + 1, sizeof *out->columns)))
         return tsf_fail_nomem(err);
-    if (n_keys && (rc = query_groups_keys(&a->groups, arena, out->columns, err)) != TSF_OK)
+    if (n_keys && (rc = query_groups_keys(&a->groups, first, n, arena, out->columns, err)) != TSF_OK)
         return rc;
     for (int i = 0; i < n_aggs; i++) {
-        const struct query_agg_call *c = &n->u.aggregate.aggs[i];
+        const struct query_agg_call *c = &node->u.aggregate.aggs[i];
         struct tsf_vector *v = &out->columns[n_keys + i];
-        if (a->distinct[i].used && counts_distinct(c)) {
-            rc = distinct_counts(s, a, i, arena, v, err);
-        } else {
-            if (a->distinct[i].used && (rc = distinct_feed(s, a, i, w, err)) != TSF_OK)
-                return rc;
-            rc = c->agg->finish(c, a->states + s->offsets[i] + first * s->stride, s->stride, out->length, arena, v, err);
-        }
+        void *values;
+        if (!counts[i])
+            rc = c->agg->finish(c, a->states + s->offsets[i] + first * s->stride, s->stride, n, arena, v, err);
+        else if ((rc = tsf_vector_alloc(TSF_T(INT64), n, arena, v, &values, err)) == TSF_OK)
+            memcpy(values, counts[i] + first, n * sizeof **counts);
         if (rc != TSF_OK)
             return rc;
     }
@@ -356,7 +363,11 @@ static enum tsf_err agg_emit(struct agg_sink *s, struct query_sink *next, struct
     struct agg_worker *to = NULL;
     struct query_worker *w;
     struct tsf_batch out;
+    int64_t **counts = tsf_arena_calloc(&s->run->arena, (size_t)s->node->u.aggregate.n_aggs + 1, sizeof *counts);
     enum tsf_err rc;
+
+    if (!counts)
+        return tsf_fail_nomem(err);
 
     if ((rc = query_worker_get(s->run, 0, &w, err)) != TSF_OK)
         return rc;
@@ -377,9 +388,14 @@ static enum tsf_err agg_emit(struct agg_sink *s, struct query_sink *next, struct
         if ((rc = agg_worker_init(s, to, err)) != TSF_OK || (rc = states_reserve(s, to, err)) != TSF_OK)
             return rc;
     }
-    if ((rc = agg_finish(s, to, w, &out, err)) != TSF_OK)
-        return rc;
-    return query_run_emit(s->run, &out, next, err);
+    rc = agg_distincts(s, to, w, counts, err);
+    for (uint32_t first = query_groups_first(&to->groups), n; rc == TSF_OK && first < to->groups.n; first += n) {
+        n = TSF_MIN(to->groups.n - first, QUERY_EMIT_ROWS);
+        tsf_arena_reset(&w->arena);
+        if ((rc = tsf_cancel_check(err)) == TSF_OK && (rc = agg_finish(s, to, counts, first, n, &w->arena, &out, err)) == TSF_OK)
+            rc = next->push(next, w, &out, err);
+    }
+    return rc == TSF_END ? TSF_OK : rc;
 }
 
 /* count(*), min(timestamp) ...: no row is read when the snapshot's statistics know. */

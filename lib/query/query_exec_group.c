@@ -242,9 +242,9 @@ enum tsf_err query_groups_merge(struct query_groups *g, const struct query_group
     return groups_of_ids(g, ids, from->n, map_out, err);
 }
 
-enum tsf_err query_groups_keys(const struct query_groups *g, struct tsf_arena *a, struct tsf_vector *out, struct tsf_error *err)
+enum tsf_err query_groups_keys(const struct query_groups *g, uint32_t first, uint32_t n, struct tsf_arena *a, struct tsf_vector *out,
+                               struct tsf_error *err)
 {
-    uint32_t first = query_groups_first(g), n = g->n - first;
     enum tsf_err rc;
 
     if (g->n_keys == 1) {
@@ -256,7 +256,7 @@ enum tsf_err query_groups_keys(const struct query_groups *g, struct tsf_arena *a
         return query_intern_values(&g->keys[0], ids, n, a, &out[0], err);
     }
     for (int k = 0; k < g->n_keys; k++)
-        if ((rc = query_intern_values(&g->keys[k], g->ids[k], n, a, &out[k], err)) != TSF_OK)
+        if ((rc = query_intern_values(&g->keys[k], g->ids[k] + first, n, a, &out[k], err)) != TSF_OK)
             return rc;
     return TSF_OK;
 }
