@@ -123,6 +123,9 @@ enum tsf_err table_open(struct table_env *env, const char *name, int flags, int6
     }
     if ((rc = adopt_snapshot(t, err)) != TSF_OK)
         goto done;
+    if (t->wal && (flags & TABLE_WAL_CREATE) && version < 0 &&
+        (rc = wal_topic_advance(t->wal, delta_snapshot_txn(t->snapshot, wal_topic_app_id(t->wal)), err)) != TSF_OK)
+        goto done;
     if (t->tail) {
         int64_t seen = delta_snapshot_txn(t->snapshot, wal_topic_app_id(t->wal));
         t->flushed_lsn = TSF_MAX(seen, 0);

@@ -96,6 +96,8 @@ enum tsf_err wal_view_read(const struct wal_view *v, int64_t i, struct tsf_arena
 
 /* One flusher per topic. CONFLICT when another holds it past wait_ms. */
 enum tsf_err wal_flush_lock(struct wal_topic *t, int wait_ms, struct tsf_lock *lock, struct tsf_error *err);
+/* What the table's txn action says is flushed: no record gets such an LSN again. Before appending; cheap when in order. */
+enum tsf_err wal_topic_advance(struct wal_topic *t, int64_t flushed_lsn, struct tsf_error *err);
 /* Close the shared segment so that a flush covers whole segments; syncs it. */
 enum tsf_err wal_rotate(struct wal_topic *t, struct tsf_error *err);
 /* Delete segments all of whose records have lsn <= through, and staged files of writers that were killed. */

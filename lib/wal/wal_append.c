@@ -256,6 +256,16 @@ static enum tsf_err state_load(struct wal_topic *t, struct wal_state *s, struct 
     return rc;
 }
 
+/* Under the append lock. A name that cannot be made durable is taken back before anybody sees it: the run fails whole. */
+static enum tsf_err publish(struct tsf_newfile *file, struct tsf_error *err)
+{
+    enum tsf_err rc = tsf_newfile_publish(file, TSF_PUBLISH_NEW, err);
+
+    if (rc != TSF_OK && !file->tmp_path && unlink(file->path) != 0)
+        tsf_log(TSF_LOG_WARN, "%s: cannot be removed after it could not be synced", file->path);
+    return rc;
+}
+
 /*
  * Begin a shared segment with the run's record in it: synced before it has a name, so a named segment always has its header.
  * The state knows it first: a kill before the name leaves a state whose file is missing, which recovery sorts out.
@@ -287,7 +297,7 @@ static enum tsf_err shared_begin(struct wal_run *r, struct wal_state *s, struct 
     s->next_lsn++;
     if ((rc = wal_state_put(t, s, err)) != TSF_OK)
         goto done;
-    if ((rc = tsf_newfile_publish(&file, TSF_PUBLISH_NEW, err)) != TSF_OK) {
+    if ((rc = publish(&file, err)) != TSF_OK) {
         *s = before;
         if (wal_state_put(t, s, NULL) != TSF_OK)
             tsf_log(TSF_LOG_DEBUG, "WAL of %s: the state is found anew", t->table);
@@ -439,7 +449,7 @@ static enum tsf_err commit_staged(struct wal_run *r, struct wal_receipt *out, st
     int64_t first = s.next_lsn;
     /* The LSNs are taken first: a crash between leaves a gap that no record has, never two records with one LSN. */
     s.next_lsn += r->n_records;
-    if ((rc = wal_state_put(t, &s, err)) != TSF_OK || (rc = tsf_newfile_publish(&r->file, TSF_PUBLISH_NEW, err)) != TSF_OK)
+    if ((rc = wal_state_put(t, &s, err)) != TSF_OK || (rc = publish(&r->file, err)) != TSF_OK)
         goto done;
     *out = (struct wal_receipt){ .first_lsn = first, .last_lsn = first + r->n_records - 1, .rows = r->rows, .bytes = r->bytes };
 done:
@@ -488,6 +498,33 @@ enum tsf_err wal_rotate(struct wal_topic *t, struct tsf_error *err)
 
     if ((rc = wal_topic_lock(t, &lock, err)) == TSF_OK && (rc = state_load(t, &s, err)) == TSF_OK)
         rc = shared_close(t, &s, err);
+    tsf_lock_release(&lock);
+    return rc;
+}
+
+/*
+ * The table may be ahead of its WAL: after a power loss a flush has committed records whose sync never came, or an older WAL
+ * was put back from a backup. New records with those LSNs would count as flushed and never be seen.
+ */
+enum tsf_err wal_topic_advance(struct wal_topic *t, int64_t flushed_lsn, struct tsf_error *err)
+{
+    struct tsf_lock lock = TSF_LOCK_INIT;
+    struct wal_state s;
+    enum tsf_err rc;
+
+    if (flushed_lsn <= 0 || (wal_state_get(t, &s) && s.next_lsn > flushed_lsn))
+        return TSF_OK;
+    if (flushed_lsn == INT64_MAX)
+        return tsf_fail(err, TSF_ERR_FORMAT, "the table says that WAL LSN %lld is flushed", (long long)flushed_lsn);
+    if ((rc = wal_topic_lock(t, &lock, err)) != TSF_OK || (rc = state_load(t, &s, err)) != TSF_OK || s.next_lsn > flushed_lsn)
+        goto done;
+    tsf_log(TSF_LOG_INFO, "WAL of %s ends at LSN %lld, the table at %lld: going on from there", t->table, (long long)s.next_lsn - 1,
+            (long long)flushed_lsn);
+    if ((rc = shared_close(t, &s, err)) != TSF_OK || (rc = wal_floor_put(t, flushed_lsn, err)) != TSF_OK)
+        goto done;
+    s.next_lsn = flushed_lsn + 1;
+    rc = wal_state_put(t, &s, err);
+done:
     tsf_lock_release(&lock);
     return rc;
 }

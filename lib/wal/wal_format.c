@@ -69,7 +69,7 @@ enum tsf_err wal_header_decode(const uint8_t *p, size_t n, struct wal_segment_he
     out->data_end = (int64_t)tsf_le64_get(p + 72);
     out->warehouse = tsf_str_n(p + HEADER_FIXED, wlen);
     out->table = tsf_str_n(p + HEADER_FIXED + wlen, tlen);
-    if (out->base_lsn < 1 || out->n_records < 0 || out->data_end < 0 || out->base_lsn > INT64_MAX - out->n_records)
+    if (out->base_lsn < 1 || out->base_lsn > INT64_MAX / 2 || out->n_records < 0 || out->data_end < 0 || out->base_lsn > INT64_MAX - out->n_records)
         return tsf_fail_at(err, 48, "WAL segment header has impossible numbers");
     return TSF_OK;
 }

@@ -152,6 +152,8 @@ struct wal_scan {
  */
 enum tsf_err wal_scan_segment(const uint8_t *p, int64_t size, const struct wal_segment_header *h, int64_t limit, bool check_all,
                               struct wal_scan *out, struct tsf_error *err);
+/* No file of this size has more records than this, whatever its damaged header hides. */
+int64_t wal_records_most(int64_t size);
 void wal_scan_release(struct wal_scan *s);
 /* Under the append lock: establish the state after a crash or on first use. Cuts a torn tail off the newest shared segment. */
 enum tsf_err wal_recover(struct wal_topic *t, struct wal_state *out, struct tsf_error *err);

@@ -16,6 +16,8 @@ struct view_segment {
     int64_t limit;
     bool trusted; /* the limit is known to be a record's end: bodies need no look */
     bool bad;     /* the header does not check: all of it is damage */
+    bool closed;  /* nobody appends to it and recovery has cut it: what is past its last record is damage */
+    bool torn;    /* it ends in an unfinished append, which the limit leaves out */
     int64_t base_lsn; /* from the name */
 };
 struct view_record {
@@ -35,7 +37,7 @@ struct wal_view {
     int n_segments;
     struct view_record *records;
     size_t n_records, cap_records;
-    int64_t last_lsn;
+    int64_t last_lsn, next_lsn; /* next: as the writers' state says; 0 = unknown */
     struct view_schema *schemas;
     struct tsf_arena arena;
 };
@@ -102,6 +104,25 @@ static enum tsf_err segment_header(struct wal_view *v, struct view_segment *s, s
     return TSF_OK;
 }
 
+/*
+ * The newest segment after a reboot, before a writer has recovered it: that writer will cut its torn tail off, so this view
+ * must never look there again. Found out now, while the lock keeps writers away.
+ */
+static enum tsf_err limit_to_whole_records(struct view_segment *s, struct tsf_error *err)
+{
+    struct wal_scan scan;
+    enum tsf_err rc;
+
+    if (s->bad || s->h.n_records)
+        return TSF_OK;
+    if ((rc = wal_scan_segment(s->p, s->src.size, &s->h, s->limit, true, &scan, err)) != TSF_OK)
+        return tsf_prepend(err, rc, "%s", s->path);
+    s->limit = scan.end;
+    s->torn = scan.damage.torn_tail;
+    wal_scan_release(&scan);
+    return TSF_OK;
+}
+
 enum tsf_err wal_view_open(struct wal_topic *t, struct wal_view **out, struct tsf_error *err)
 {
     struct wal_view *v = calloc(1, sizeof *v);
@@ -139,10 +160,15 @@ enum tsf_err wal_view_open(struct wal_topic *t, struct wal_view **out, struct ts
         if ((rc = segment_open(v, l.files[i].name, s, err)) != TSF_OK ||
             (rc = segment_header(v, s, err)) != TSF_OK)
             goto done;
-        if (has_state && memcmp(s->h.id, state.segment, 16) == 0)
+        bool open = has_state && memcmp(s->h.id, state.segment, 16) == 0;
+        if (open)
             s->limit = TSF_MIN(s->limit, state.valid_end);
         s->trusted = s->h.n_records || has_state;
+        s->closed = has_state || i + 1 < l.n;
+        if (!s->closed && (rc = limit_to_whole_records(s, err)) != TSF_OK)
+            goto done;
     }
+    v->next_lsn = has_state ? state.next_lsn : 0;
     *out = v;
     v = NULL;
 done:
@@ -189,6 +215,26 @@ static void damage_add(struct wal_damage *d, int64_t records, int64_t bytes, int
     d->bytes += bytes;
 }
 
+/* LSN after the last that this segment can have, by what comes next; 0 when nobody knows. */
+static int64_t segment_next(const struct wal_view *v, int i)
+{
+    return i + 1 < v->n_segments ? v->segments[i + 1].base_lsn : v->next_lsn;
+}
+
+/*
+ * Bytes that are no records at the end of a closed segment: acknowledged records were there. At most as many as there are
+ * LSNs up to the next segment (LSNs that a killed writer had taken may be among them) and as fit.
+ */
+static void lost_tail(const struct wal_view *v, int i, const struct wal_scan *scan, struct wal_damage *damage)
+{
+    const struct view_segment *s = &v->segments[i];
+    int64_t first = s->h.base_lsn + (scan->n ? scan->found[scan->n - 1].h.number + 1 : 0);
+    int64_t bytes = s->limit - scan->end, records = TSF_MIN(segment_next(v, i) - first, wal_records_most(bytes));
+
+    records = TSF_MAX(records, 1);
+    damage_add(damage, records, bytes, first, first + records - 1);
+}
+
 static enum tsf_err index_segment(struct wal_view *v, int i, int64_t after_lsn, bool verify, struct wal_damage *damage,
                                   struct tsf_error *err)
 {
@@ -199,7 +245,10 @@ static enum tsf_err index_segment(struct wal_view *v, int i, int64_t after_lsn, 
     if ((rc = wal_scan_segment(s->p, s->src.size, &s->h, s->limit, verify || !s->trusted, &scan, err)) != TSF_OK)
         return tsf_prepend(err, rc, "%s", s->path);
     damage_add(damage, scan.damage.records, scan.damage.bytes, scan.damage.first_lsn, scan.damage.last_lsn);
-    damage->torn_tail |= scan.damage.torn_tail;
+    if (scan.damage.torn_tail && s->closed)
+        lost_tail(v, i, &scan, damage);
+    else
+        damage->torn_tail |= scan.damage.torn_tail || s->torn;
     for (size_t k = 0; k < scan.n; k++) {
         struct wal_record_header *h = &scan.found[k].h;
         int64_t lsn = s->h.base_lsn + h->number;
@@ -239,12 +288,14 @@ enum tsf_err wal_view_index(struct wal_view *v, int64_t after_lsn, bool verify, 
     v->last_lsn = 0;
     for (int i = 0; i < v->n_segments; i++) {
         const struct view_segment *s = &v->segments[i];
-        int64_t next = i + 1 < v->n_segments ? s[1].base_lsn : 0;
-        /* Wholly behind: the next segment begins at or before what is asked for. */
-        if (next && next <= after_lsn + 1)
+        int64_t next = segment_next(v, i);
+        /* Wholly behind: what comes next begins at or before what is asked for. */
+        if (next && next <= after_lsn + 1) {
+            v->last_lsn = TSF_MAX(v->last_lsn, next - 1);
             continue;
-        if (s->bad) { /* how many records it had is known when another segment follows */
-            int64_t records = next ? next - s->base_lsn : 1;
+        }
+        if (s->bad) { /* how many records it had is known when something follows; else as many as recovery passes over */
+            int64_t records = next ? TSF_MAX(next - s->base_lsn, 1) : wal_records_most(s->src.size);
             damage_add(&d, records, s->src.size, s->base_lsn, s->base_lsn + records - 1);
             v->last_lsn = TSF_MAX(v->last_lsn, s->base_lsn + records - 1);
             continue;

@@ -87,12 +87,23 @@ fail:
     return rc;
 }
 
+int64_t wal_records_most(int64_t size)
+{
+    return size / WAL_RECORD_HEADER + 1;
+}
+
 /* ---- scanning -------------------------------------------------------------------------------------------- */
 
 void wal_scan_release(struct wal_scan *s)
 {
     free(s->found);
     *s = (struct wal_scan){ 0 };
+}
+
+/* Record k has k records before it, so its number is bounded by its place, whatever it claims. */
+static bool number_ok(const struct wal_record_header *h, int64_t min_number, int64_t off)
+{
+    return h->number >= min_number && h->number <= off / WAL_RECORD_HEADER;
 }
 
 /* The next place at or after off where a whole good record with a later number stands; size when there is none. */
@@ -102,7 +113,7 @@ static int64_t resync(const uint8_t *p, int64_t off, int64_t limit, uint64_t see
 
     for (off = (off + 7) & ~7LL; off + WAL_RECORD_HEADER <= limit; off += 8)
         if (tsf_le32_get(p + off) == WAL_RECORD_MAGIC && wal_record_header_decode(p + off, seed, &h) &&
-            h.number >= min_number && off + wal_record_size(&h) <= limit && wal_body_ok(p + off, &h, seed))
+            number_ok(&h, min_number, off) && off + wal_record_size(&h) <= limit && wal_body_ok(p + off, &h, seed))
             return off;
     return limit;
 }
@@ -118,7 +129,7 @@ enum tsf_err wal_scan_segment(const uint8_t *p, int64_t size, const struct wal_s
         limit = size;
     while (off + WAL_RECORD_HEADER <= limit) {
         struct wal_record_header rh;
-        bool good = wal_record_header_decode(p + off, seed, &rh) && rh.number >= next &&
+        bool good = wal_record_header_decode(p + off, seed, &rh) && number_ok(&rh, next, off) &&
                     off + wal_record_size(&rh) <= limit && (!check_all || wal_body_ok(p + off, &rh, seed));
         if (!good) {
             int64_t again = resync(p, off, limit, seed, next);
@@ -207,7 +218,7 @@ static enum tsf_err tail_of(const struct wal_topic *t, const struct wal_segment_
     rc = tail_examine(p, src.size, out, &e);
     if (rc == TSF_ERR_FORMAT) {
         tsf_log(TSF_LOG_WARN, "%s: %s", (const char *)path.data, e.msg);
-        *out = (struct tail){ .next_lsn = file->base_lsn + src.size / WAL_RECORD_HEADER + 1, .cut = -1 };
+        *out = (struct tail){ .next_lsn = file->base_lsn + wal_records_most(src.size), .cut = -1 };
         rc = TSF_OK;
     } else if (rc != TSF_OK) {
         if (err)

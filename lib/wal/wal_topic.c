@@ -149,6 +149,52 @@ static enum tsf_err identity_check(struct wal_topic *t, json_t *o, struct tsf_er
     return TSF_OK;
 }
 
+/*
+ * A topic without an identity: new, or a DROP TABLE that was killed half-way. What the latter left is of no table any more, and
+ * must not be taken for the new table's. It is set aside rather than deleted, in case it was the identity that got lost.
+ */
+static enum tsf_err identity_create(struct wal_topic *t, const char *path, struct tsf_error *err)
+{
+    struct tsf_buf from = TSF_BUF_INIT(8192), to = TSF_BUF_INIT(8192);
+    struct wal_segment_list l = { 0 };
+    struct tsf_lock lock = TSF_LOCK_INIT;
+    char name[64];
+    enum tsf_err rc;
+
+    if ((rc = wal_topic_lock(t, &lock, err)) != TSF_OK)
+        goto done;
+    if (access(path, F_OK) == 0) /* another writer made it just now */
+        goto done;
+    if ((rc = wal_segments_list(t, &l, err)) != TSF_OK)
+        goto done;
+    for (int i = 0; i < l.n; i++) {
+        snprintf(name, sizeof name, "%s.orphan", l.files[i].name);
+        if ((rc = wal_topic_path(t, l.files[i].name, &from, err)) != TSF_OK || (rc = wal_topic_path(t, name, &to, err)) != TSF_OK)
+            goto done;
+        if (rename((const char *)from.data, (const char *)to.data) != 0) {
+            rc = tsf_fail_errno(err, "%s", (const char *)from.data);
+            goto done;
+        }
+        tsf_log(TSF_LOG_WARN, "%s: left by a dropped table; set aside as %s", (const char *)from.data, name);
+    }
+    static const char *const stale[] = { "floor", "state" };
+    for (size_t i = 0; i < TSF_ARRAY_LEN(stale); i++) {
+        if ((rc = wal_topic_path(t, stale[i], &from, err)) != TSF_OK)
+            goto done;
+        if (unlink((const char *)from.data) != 0 && errno != ENOENT) {
+            rc = tsf_fail_errno(err, "%s", (const char *)from.data);
+            goto done;
+        }
+    }
+    rc = identity_write(path, t->warehouse, t->table, err);
+done:
+    tsf_lock_release(&lock);
+    wal_segments_release(&l);
+    tsf_buf_release(&from);
+    tsf_buf_release(&to);
+    return rc;
+}
+
 static enum tsf_err identity_load(struct wal_topic *t, bool create, struct tsf_error *err)
 {
     struct tsf_buf path = TSF_BUF_INIT(8192), text = TSF_BUF_INIT(1 << 16);
@@ -160,12 +206,7 @@ static enum tsf_err identity_load(struct wal_topic *t, bool create, struct tsf_e
         goto done;
     rc = tsf_file_read((const char *)path.data, 1 << 16, &text, &quiet);
     if (rc == TSF_ERR_NOT_FOUND && create) {
-        rc = identity_write((const char *)path.data, t->warehouse, t->table, err);
-        if (rc == TSF_ERR_CONFLICT) { /* another writer made it just now */
-            tsf_error_reset(err);
-            rc = TSF_OK;
-        }
-        if (rc != TSF_OK)
+        if ((rc = identity_create(t, (const char *)path.data, err)) != TSF_OK)
             goto done;
         rc = tsf_file_read((const char *)path.data, 1 << 16, &text, err);
     } else if (rc != TSF_OK && err) {
@@ -199,11 +240,19 @@ static enum tsf_err state_map(struct wal_topic *t, bool create, struct tsf_error
             rc = tsf_fail_errno(err, "%s", (const char *)path.data);
         goto done;
     }
-    if (fstat(fd, &st) != 0 ||
-        (st.st_size < (off_t)sizeof *t->state && (!create || ftruncate(fd, sizeof *t->state) != 0))) {
+    if (fstat(fd, &st) != 0) {
         if (create)
             rc = tsf_fail_errno(err, "%s", (const char *)path.data);
         goto done;
+    }
+    /* Blocks and not a hole: the first store into a hole on a full disk is a SIGBUS. */
+    if (st.st_size < (off_t)sizeof *t->state || !st.st_blocks) {
+        if (!create)
+            goto done;
+        if ((errno = posix_fallocate(fd, 0, sizeof *t->state)) != 0) {
+            rc = tsf_fail_errno(err, "%s", (const char *)path.data);
+            goto done;
+        }
     }
     void *p = mmap(NULL, sizeof *t->state, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (p != MAP_FAILED)

@@ -321,6 +321,71 @@ static void test_wal__damage_in_the_middle_costs_only_what_it_hit(void **state)
     wal_topic_free(t);
 }
 
+static void test_wal__damage_at_the_end_of_a_closed_segment_counts(void **state)
+{
+    struct wal_topic *t = topic_open();
+    struct tsf_error err = TSF_ERROR_INIT;
+    char names[4][300];
+    struct stat st;
+
+    for (int i = 0; i < 5; i++)
+        run(t, i * 10, 10, 10);
+    CHECK_OK(wal_rotate(t, &err), &err);
+    CHECK_INT(segments(names, 4), 1);
+    CHECK_INT(stat(names[0], &st), 0);
+    flip(names[0], st.st_size - 20);
+    struct content c = content(t, 0, true);
+    CHECK_INT(c.rows, 40);
+    CHECK_INT(c.damage.records, 1);
+    CHECK_INT(c.damage.first_lsn, 5);
+    CHECK_INT(c.damage.last_lsn, 5);
+    CHECK(!c.damage.torn_tail);
+    run(t, 50, 10, 10);
+    c = content(t, 0, true);
+    CHECK_INT(c.rows, 50);
+    CHECK_INT(c.damage.records, 1);
+    CHECK_INT(c.damage.last_lsn, 5);
+    wal_topic_free(t);
+}
+
+static void test_wal__lsns_go_on_after_what_the_table_has(void **state)
+{
+    struct wal_topic *t = topic_open();
+    struct tsf_error err = TSF_ERROR_INIT;
+    int64_t n, bytes;
+
+    run(t, 0, 10, 10);
+    CHECK_OK(wal_topic_advance(t, 1, &err), &err);
+    CHECK_INT(run(t, 10, 10, 10).first_lsn, 2);
+    CHECK_OK(wal_topic_advance(t, 40, &err), &err);
+    CHECK_INT(run(t, 20, 10, 10).first_lsn, 41);
+    struct content c = content(t, 40, true);
+    CHECK_INT(c.rows, 10);
+    CHECK_INT(c.damage.records, 0);
+    wal_topic_free(t);
+    forget_state();
+    t = topic_open();
+    CHECK_OK(wal_truncate(t, 40, &n, &bytes, &err), &err);
+    CHECK_INT(n, 1);
+    CHECK_INT(run(t, 30, 10, 10).first_lsn, 42);
+    wal_topic_free(t);
+}
+
+static void test_wal__half_a_drop_leaves_nothing_to_the_next_table(void **state)
+{
+    struct wal_topic *t = topic_open();
+
+    run(t, 0, 10, 10);
+    wal_topic_free(t);
+    CHECK_INT(system("rm data/wal/*/topic"), 0);
+    t = topic_open();
+    CHECK_INT(content(t, 0, true).rows, 0);
+    CHECK_INT(run(t, 10, 10, 10).first_lsn, 1);
+    CHECK_INT(content(t, 0, true).rows, 10);
+    CHECK_INT(system("test $(ls data/wal/*/*.orphan | wc -l) = 1"), 0);
+    wal_topic_free(t);
+}
+
 static void test_wal__truncate_deletes_covered_segments_and_lsns_go_on(void **state)
 {
     struct wal_topic *t = topic_open();
@@ -515,6 +580,9 @@ TEST_MAIN(TEST(test_wal__small_runs_share_a_segment_and_come_back_in_order),
           TEST(test_wal__aborted_or_failed_run_leaves_nothing), TEST(test_wal__tickets_order_records_of_several_threads),
           TEST(test_wal__torn_tail_is_dropped_and_the_next_append_works), TEST(test_wal__every_flipped_byte_is_found),
           TEST(test_wal__damage_in_the_middle_costs_only_what_it_hit),
+          TEST(test_wal__damage_at_the_end_of_a_closed_segment_counts),
+          TEST(test_wal__lsns_go_on_after_what_the_table_has),
+          TEST(test_wal__half_a_drop_leaves_nothing_to_the_next_table),
           TEST(test_wal__truncate_deletes_covered_segments_and_lsns_go_on), TEST(test_wal__view_outlives_truncation),
           TEST(test_wal__staged_files_of_dead_writers_go_and_others_stay),
           TEST(test_wal__another_tables_segment_is_an_error), TEST(test_wal__a_version_from_the_future_is_refused_and_kept),
