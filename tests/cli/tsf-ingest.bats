@@ -235,7 +235,7 @@ p2' "SELECT project_id FROM otel_logs_and_spans ORDER BY 1"
     { echo "$ROW"; printf '{"timestamp":1795176000,"message":"%0100000d"}\n' 0; echo "$ROW"; } >in.ndjson
     runs 0 tsf-ingest --max-row-bytes 10K --max-rejects 1 -r bad.ndjson logs in.ndjson
     jq -e '.rows == 2 and .rejected == 1' <<<"$output"
-    jq -e '.line == 2 and .bytes > 100000 and (.reason | contains("limit"))' bad.ndjson
+    jq -e '.line == 2 and (.raw | length) > 60000 and (.reason | contains("limit"))' bad.ndjson
     runs 0 tsf-ingest logs in.ndjson
     answer 100000 "SELECT max(length(message)) FROM logs"
 }
