@@ -135,14 +135,26 @@ static enum tsf_err scan_columns(struct scan *s, struct tsf_error *err)
     return TSF_OK;
 }
 
+/* Records whose very frames are gone: the index knows of them, no read will meet them. */
+static enum tsf_err scan_damage(struct scan *s, struct tsf_error *err)
+{
+    const struct wal_damage *d = &s->table->damage;
+
+    s->damaged = d->records;
+    if (!s->table->tail || !d->records)
+        return TSF_OK;
+    tsf_log(TSF_LOG_WARN, "table %s: %lld WAL records are damaged and left out (LSN %lld to %lld)", s->table->name, (long long)d->records,
+            (long long)d->first_lsn, (long long)d->last_lsn);
+    return d->records > WAL_DAMAGE_LIMIT ? query_scan_too_damaged(s, err) : TSF_OK;
+}
+
 enum tsf_err query_scan_init(struct scan *s, struct query_run *r, struct query_node *n, struct tsf_error *err)
 {
     enum tsf_err rc;
 
     *s = (struct scan){ .run = r, .node = n, .table = n->u.scan.table->table };
     s->n_tail = s->table->tail ? s->table->n_tail : 0;
-    s->damaged = s->table->damage.records;
-    if ((rc = scan_columns(s, err)) != TSF_OK || (rc = scan_conjuncts(s, err)) != TSF_OK)
+    if ((rc = scan_damage(s, err)) != TSF_OK || (rc = scan_columns(s, err)) != TSF_OK || (rc = scan_conjuncts(s, err)) != TSF_OK)
         return rc;
     return query_scan_files(s, err);
 }

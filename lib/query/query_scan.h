@@ -167,6 +167,7 @@ enum tsf_err query_scan_rows_push(struct scan_rows *x, struct scan *s, struct qu
 
 enum tsf_err query_scan_slice(struct scan *s, const struct scan_slice *slice, struct query_worker *w, struct tsf_error *err);
 /* Rows of tail record i that pass; n_sel 0 also when the record is damaged and skipped. */
+enum tsf_err query_scan_too_damaged(const struct scan *s, struct tsf_error *err);
 enum tsf_err query_scan_tail_rows(struct scan *s, int64_t i, struct scan_rows *x, struct query_worker *w, struct tsf_error *err);
 enum tsf_err query_scan_top(struct scan *s, struct tsf_error *err);
 

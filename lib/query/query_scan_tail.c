@@ -1,6 +1,12 @@
 /* Unflushed rows. A record is a batch of all fields of the table. */
 #include "query/query_scan.h"
 
+enum tsf_err query_scan_too_damaged(const struct scan *s, struct tsf_error *err)
+{
+    tsf_hint(err, "tsf-flush --salvage writes what is whole and drops the damaged records");
+    return tsf_fail(err, TSF_ERR_FORMAT, "table %s: more than %d damaged WAL records", s->table->name, WAL_DAMAGE_LIMIT);
+}
+
 /* A record that is damaged is skipped with a word, up to a limit. */
 static enum tsf_err tail_damaged(struct scan *s, int64_t i, const struct tsf_error *e, struct tsf_error *err)
 {
@@ -8,9 +14,7 @@ static enum tsf_err tail_damaged(struct scan *s, int64_t i, const struct tsf_err
 
     tsf_log(TSF_LOG_WARN, "table %s: WAL record LSN %lld is damaged and left out: %s", s->table->name,
             (long long)wal_view_lsn(s->table->tail, i), e->msg);
-    if (n <= WAL_DAMAGE_LIMIT)
-        return TSF_OK;
-    return tsf_fail(err, TSF_ERR_FORMAT, "table %s: more than %d damaged WAL records", s->table->name, WAL_DAMAGE_LIMIT);
+    return n > WAL_DAMAGE_LIMIT ? query_scan_too_damaged(s, err) : TSF_OK;
 }
 
 enum tsf_err query_scan_tail_rows(struct scan *s, int64_t i, struct scan_rows *x, struct query_worker *w, struct tsf_error *err)
