@@ -236,7 +236,8 @@ hit() { # hit FILE OFFSET: other bytes there
 }
 
 @test "tsf-flush: a disk that takes no more is exit 1; the rows stay, no leftovers, and the next run does it" {
-    seq 20000 | awk '{ srand($1); printf "{\"timestamp\":1795176000,\"n\":%d,\"message\":\"%.15f%.15f\"}\n", $1, rand(), rand() }' >in.ndjson
+    head -c 800000 /dev/urandom | base64 -w 50 |
+        awk 'NR <= 20000 { printf "{\"timestamp\":1795176000,\"n\":%d,\"message\":\"%s\"}\n", NR, $0 }' >in.ndjson
     runs 0 tsf-ingest logs in.ndjson
     run bash -c 'trap "" XFSZ; ulimit -f 64; tsf-flush 2>&1'
     [ "$status" = 1 ] || { echo "$status $output"; return 1; }
