@@ -131,13 +131,13 @@ sum() { answer "$1" "SELECT count(*), sum(n), min(message), max(message) FROM lo
 @test "tsf-compact: --target bounds the files" {
     local k
     for k in 1 2 3 4; do
-        head -c 150000 /dev/urandom | base64 -w 50 |
+        head -c 4000000 /dev/urandom | base64 -w 50 |
             awk -v k=$k '{ printf "{\"timestamp\":%d,\"n\":%d,\"message\":\"%s\"}\n", 1795176000 + NR % 100, k, $0 }' | tsf-ingest -q logs - >/dev/null
         tsf-flush >/dev/null
     done
     q "SELECT count(*), sum(n), count(DISTINCT message) FROM logs" >before
-    runs 0 tsf-compact --full --target 200K logs
-    jq -e '.metrics.files_out > 1 and ([.added[].size] | max) < 600000' <<<"$output"
+    runs 0 tsf-compact --full --target 4M logs
+    jq -e '.metrics.files_out > 1 and ([.added[].size] | max) < 6000000' <<<"$output"
     q "SELECT count(*), sum(n), count(DISTINCT message) FROM logs" | cmp before -
 }
 
