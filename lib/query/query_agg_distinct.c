@@ -6,7 +6,8 @@
  * exact and small, and changes over when that outgrows the registers.
  *
  * Dictionaries. Without groups only entries not seen before matter: a byte per entry of the current dictionary (by
- * dict_id) says which were. With groups each entry is hashed once. Both live at the state that is first in memory.
+ * dict_id) says which were. With groups each entry is hashed once, and while groups times entries are not too many, a bit
+ * for each pair says whether it was counted. All that lives at the state that is first in memory.
  */
 #include "query/query_agg_internal.h"
 
@@ -18,7 +19,10 @@ struct entries {
     uint64_t *hashes;
     uint8_t *seen;
     bool hashed;
+    uint64_t *pairs;     /* bit group * n + entry */
+    int64_t pair_words, pair_cap;
 };
+#define PAIRS_MAX (1LL << 24)
 
 static uint64_t mix128(const void *p)
 {
@@ -40,7 +44,7 @@ static enum tsf_err entries_get(struct entries **slot, const struct tsf_vector *
 
     if (!e && !(e = *slot = tsf_arena_calloc(mem, 1, sizeof *e)))
         return tsf_fail_nomem(err);
-    if (e->dict_id != v->dict_id || !v->dict_id) {
+    if (e->dict_id != v->dict_id || !v->dict_id || e->n != n) {
         if (n > e->cap) {
             e->cap = n * 2;
             e->hashes = tsf_arena_alloc(mem, 8 * (size_t)e->cap);
@@ -52,11 +56,50 @@ static enum tsf_err entries_get(struct entries **slot, const struct tsf_vector *
         }
         memset(e->seen, 0, (size_t)n);
         e->hashed = false;
+        e->pair_words = 0;
         e->dict_id = v->dict_id;
     }
     e->n = n;
     *out = e;
     return TSF_OK;
+}
+
+/* Room in pairs for the groups of these rows; false when they are too many, or memory is out. */
+static bool pairs_cover(struct entries *e, const uint32_t *groups, int64_t n, struct tsf_arena *mem)
+{
+    uint32_t top = 0;
+    int64_t words;
+
+    for (int64_t i = 0; i < n; i++)
+        top = TSF_MAX(top, groups[i]);
+    if (((int64_t)top + 1) * e->n > PAIRS_MAX)
+        return false;
+    words = (int64_t)tsf_bit_words(((int64_t)top + 1) * e->n) + 1;
+    if (words > e->pair_cap) {
+        int64_t cap = TSF_MIN(words * 2, PAIRS_MAX / 64 + 1);
+        uint64_t *more = tsf_arena_alloc(mem, 8 * (size_t)cap);
+        if (!more)
+            return false;
+        if (e->pair_words)
+            memcpy(more, e->pairs, 8 * (size_t)e->pair_words);
+        e->pairs = more;
+        e->pair_cap = cap;
+    }
+    if (words > e->pair_words) {
+        memset(e->pairs + e->pair_words, 0, 8 * (size_t)(words - e->pair_words));
+        e->pair_words = words;
+    }
+    return true;
+}
+
+/* True the first time. */
+static inline bool pair_new(struct entries *e, uint32_t group, int32_t code)
+{
+    int64_t at = (int64_t)group * e->n + code;
+    uint64_t bit = 1ULL << (at & 63), *w = &e->pairs[at >> 6];
+    bool fresh = !(*w & bit);
+    *w |= bit;
+    return fresh;
 }
 
 /* ---- keys ------------------------------------------------------------------------------------------------------------ */
@@ -262,9 +305,11 @@ static enum tsf_err distinct_dictionary(const struct query_agg_rows *r, const st
     if (rc != TSF_OK)
         return rc;
     if (r->groups) {
+        bool pairs = pairs_cover(e, r->groups, r->n, mem);
         entries_hash(e, v->dict);
         ROWS_EACH(r, i)
-            if ((rc = set_add((struct set *)(r->states + r->groups[i] * r->stride), v->type, r->values, r->codes[i],
+            if ((!pairs || pair_new(e, r->groups[i], r->codes[i])) &&
+                (rc = set_add((struct set *)(r->states + r->groups[i] * r->stride), v->type, r->values, r->codes[i],
                               &e->hashes[r->codes[i]], mem, err)) != TSF_OK)
                 return rc;
         return TSF_OK;
@@ -412,13 +457,17 @@ static enum tsf_err hll_dictionary(const struct query_agg_rows *r, const struct 
                                    struct tsf_arena *mem, struct tsf_error *err)
 {
     struct entries *e;
+    bool pairs;
     enum tsf_err rc = entries_get(&base->sparse.entries, v, mem, &e, err);
 
     if (rc != TSF_OK)
         return rc;
     entries_hash(e, v->dict);
+    pairs = r->groups && pairs_cover(e, r->groups, r->n, mem);
     ROWS_EACH(r, i) {
         int32_t code = r->codes[i];
+        if (pairs && !pair_new(e, r->groups[i], code))
+            continue;
         if (!r->groups) {
             if (e->seen[code])
                 continue;

@@ -307,7 +307,7 @@ enum tsf_err query_expr_on_dictionary(struct query_eval *ev, const struct query_
         return TSF_OK;
     if (!(s = query_slot_get(ev, e->id, err)))
         return TSF_ERR_NOMEM;
-    if (s->dict_id != args[k].dict_id) {
+    if (s->dict_id != args[k].dict_id || (s->ready && s->result.length != args[k].dict->length)) {
         tsf_arena_reset(&s->arena);
         s->dict_id = args[k].dict_id;
         s->rows_seen = 0;

@@ -59,6 +59,42 @@ static void pieces_put(struct pieces *p, const struct tsf_vector *src, const uin
     }
 }
 
+#define FILL_ROWS(T)                                                                                                   \
+    for (size_t w = 0; w < words; w++) {                                                                               \
+        T *at = (T *)p->values + w * 64;                                                                               \
+        if (mask[w] == UINT64_MAX)                                                                                     \
+            for (int k = 0; k < 64; k++)                                                                               \
+                at[k] = *(const T *)value;                                                                             \
+        else                                                                                                           \
+            for (uint64_t x = mask[w]; x; x &= x - 1)                                                                  \
+                at[__builtin_ctzll(x)] = *(const T *)value;                                                            \
+    }
+
+/* One value for all rows of mask. */
+static enum tsf_err constant_put(struct pieces *p, const struct query_expr *piece, const uint64_t *mask, struct tsf_error *err)
+{
+    size_t words = tsf_bit_words(p->b->length);
+    const void *value;
+    struct tsf_vector v;
+    enum tsf_err rc;
+
+    if (piece->value.is_null)
+        return TSF_OK;
+    if ((rc = tsf_vector_constant(&piece->value, 1, p->ev->arena, &v, err)) != TSF_OK)
+        return rc;
+    value = v.values;
+    for (size_t w = 0; w < words; w++)
+        p->valid[w] |= mask[w];
+    switch (tsf_type_width(p->e->type)) {
+    case 1: FILL_ROWS(uint8_t) break;
+    case 2: FILL_ROWS(uint16_t) break;
+    case 4: FILL_ROWS(uint32_t) break;
+    case 8: FILL_ROWS(uint64_t) break;
+    default: FILL_ROWS(tsf_int128) break;
+    }
+    return TSF_OK;
+}
+
 /* Evaluate piece over the rows of mask and put it there. */
 static enum tsf_err piece_eval(struct pieces *p, const struct query_expr *piece, const uint64_t *mask, struct tsf_error *err)
 {
@@ -70,7 +106,9 @@ static enum tsf_err piece_eval(struct pieces *p, const struct query_expr *piece,
 
     if (m == 0)
         return TSF_OK;
-    if (piece->kind != QUERY_CONST && piece->kind != QUERY_COLUMN && (m * 4 < n || !query_expr_safe(piece)) && m < n) {
+    if (piece->kind == QUERY_CONST)
+        return constant_put(p, piece, mask, err);
+    if (piece->kind != QUERY_COLUMN && (m * 4 < n || !query_expr_safe(piece)) && m < n) {
         if ((rc = query_expr_gather(p->ev, piece, p->b, mask, &sub, &sel, err)) != TSF_OK ||
             (rc = query_eval(p->ev, piece, &sub, &v, err)) != TSF_OK)
             return rc;
@@ -206,7 +244,7 @@ static enum tsf_err coalesce_dictionary(struct query_eval *ev, const struct quer
 
     if (!s || !codes || !dict)
         return tsf_fail_nomem(err);
-    if (!s->ready || s->dict_id != v->dict_id) {
+    if (!s->ready || s->dict_id != v->dict_id || s->result.length != entries + 1) {
         tsf_arena_reset(&s->arena);
         s->ready = false;
         if ((rc = tsf_vector_alloc(e->type, entries + 1, &s->arena, &s->result, &values, err)) != TSF_OK)

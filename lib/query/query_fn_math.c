@@ -228,7 +228,7 @@ DEFINE_FLOAT(mul_f32, float, *, (z == 0) & (x != 0) & (y != 0), false)
 DEFINE_FLOAT(div_f32, float, /, (z == 0) & (x != 0) & (y - y == 0), y == 0)
 DEFINE_FLOAT(add_f64_slow, double, +, false, false)
 DEFINE_FLOAT(sub_f64_slow, double, -, false, false)
-DEFINE_FLOAT(mul_f64, double, *, (z == 0) & (x != 0) & (y != 0), false)
+DEFINE_FLOAT(mul_f64_slow, double, *, (z == 0) & (x != 0) & (y != 0), false)
 DEFINE_FLOAT(div_f64, double, /, (z == 0) & (x != 0) & (y - y == 0), y == 0)
 
 static enum tsf_err add_f64(struct query_call *c, struct tsf_error *err)
@@ -241,6 +241,12 @@ static enum tsf_err sub_f64(struct query_call *c, struct tsf_error *err)
 {
     return query_kernels()->sub_f64(c->args[0].values, fn_step(&c->args[0]), c->args[1].values, fn_step(&c->args[1]), c->n,
                                     c->values_out) ? TSF_OK : sub_f64_slow(c, err);
+}
+
+static enum tsf_err mul_f64(struct query_call *c, struct tsf_error *err)
+{
+    return query_kernels()->mul_f64(c->args[0].values, fn_step(&c->args[0]), c->args[1].values, fn_step(&c->args[1]), c->n,
+                                    c->values_out) ? TSF_OK : mul_f64_slow(c, err);
 }
 
 #define DEFINE_F1(NAME, T, EXPR)                                                                                       \

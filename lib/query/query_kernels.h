@@ -20,7 +20,7 @@ struct query_kernels {
     void (*view_eq_mask)(const struct tsf_sview *v, const struct tsf_sview *c, int64_t n, uint64_t *bits);
     void (*table_mask)(const uint8_t *table, const int32_t *codes, int64_t n, uint64_t *bits);
     void (*table_bytes)(const uint8_t *table, const int32_t *codes, int64_t n, uint8_t *out);
-    int64_t (*mask_sel)(const uint64_t *bits, int64_t n, uint32_t *sel); /* positions of the set bits */
+    int64_t (*mask_sel)(const uint64_t *bits, int64_t n, uint32_t *sel); /* positions of the set bits; sel has room for n */
     bool (*map_codes)(const uint32_t *map, const int32_t *codes, const uint64_t *valid, int64_t n, uint32_t *ids);
     const char *(*find)(const char *s, size_t len, const char *x, size_t n); /* first place, NULL: none */
     bool (*contains)(const char *s, size_t len, const char *x, size_t n);
@@ -29,7 +29,7 @@ struct query_kernels {
     bool (*sub_i64)(const int64_t *a, int64_t sa, const int64_t *b, int64_t sb, int64_t n, int64_t *r);
     bool (*add_i32)(const int32_t *a, int64_t sa, const int32_t *b, int64_t sb, int64_t n, int32_t *r);
     bool (*sub_i32)(const int32_t *a, int64_t sa, const int32_t *b, int64_t sb, int64_t n, int32_t *r);
-    /* false when a result is not finite. */
+    /* false when a result is not finite, or zero for no good reason. */
     bool (*add_f64)(const double *a, int64_t sa, const double *b, int64_t sb, int64_t n, double *r);
     bool (*sub_f64)(const double *a, int64_t sa, const double *b, int64_t sb, int64_t n, double *r);
     bool (*mul_f64)(const double *a, int64_t sa, const double *b, int64_t sb, int64_t n, double *r);

@@ -151,11 +151,19 @@ static void table_bytes(const uint8_t *table, const int32_t *codes, int64_t n, u
         out[i] = table[codes[i]];
 }
 
+#if defined(__AVX2__)
+/* The positions of the set bits of a byte, one to a byte. */
+static inline uint64_t bit_positions(uint64_t byte)
+{
+    return _pext_u64(0x0706050403020100ULL, _pdep_u64(byte, 0x0101010101010101ULL) * 0xff);
+}
+#endif
+
 static int64_t mask_sel(const uint64_t *bits, int64_t n, uint32_t *sel)
 {
-    int64_t m = 0;
+    int64_t m = 0, words = (n + 63) / 64;
 
-    for (int64_t w = 0; w < (n + 63) / 64; w++) {
+    for (int64_t w = 0; w < words; w++) {
         uint64_t x = bits[w];
         uint32_t base = (uint32_t)(w * 64);
         if (x == UINT64_MAX) {
@@ -164,6 +172,18 @@ static int64_t mask_sel(const uint64_t *bits, int64_t n, uint32_t *sel)
             m += 64;
             continue;
         }
+#if defined(__AVX2__)
+        /* Eight positions are written for each byte, and as many kept as are set: not at the end of sel. */
+        if (w + 1 < words && (x & (x - 1) & 0xff00ff00ff00ff00ULL)) {
+            for (uint32_t k = 0; k < 64; k += 8) {
+                unsigned b = (unsigned)(x >> k) & 0xff;
+                __m256i at = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)bit_positions(b)));
+                _mm256_storeu_si256((__m256i *)(sel + m), _mm256_add_epi32(at, _mm256_set1_epi32((int)(base + k))));
+                m += __builtin_popcount(b);
+            }
+            continue;
+        }
+#endif
         for (; x; x &= x - 1)
             sel[m++] = base + (uint32_t)__builtin_ctzll(x);
     }
@@ -194,15 +214,15 @@ DEFINE_ARITH(sub_i64, int64_t, uint64_t, -, (x ^ y) & (x ^ z))
 DEFINE_ARITH(add_i32, int32_t, uint32_t, +, (x ^ z) & (y ^ z))
 DEFINE_ARITH(sub_i32, int32_t, uint32_t, -, (x ^ y) & (x ^ z))
 
-/* bad ends up 0 when all are finite: infinity and NaN times 0 are NaN. */
-#define DEFINE_FLOAT(NAME, EXPR)                                                                                       \
+/* False when a result is not finite, or ZERO: an underflow. */
+#define DEFINE_FLOAT(NAME, EXPR, ZERO)                                                                                       \
     static inline __attribute__((always_inline)) bool NAME##_loop(const double *restrict a, int64_t sa,                \
         const double *restrict b, int64_t sb, int64_t n, double *restrict r)                                           \
     {                                                                                                                  \
         int64_t bad = 0;                                                                                               \
         for (int64_t i = 0; i < n; i++) {                                                                              \
-            double z = a[i * sa] EXPR b[i * sb];                                                                       \
-            bad |= (int64_t)-(z - z != 0);                                                                             \
+            double p = a[i * sa], q = b[i * sb], z = p EXPR q;                                                         \
+            bad |= (int64_t)-((z - z != 0) | (ZERO));                                                                  \
             r[i] = z;                                                                                                  \
         }                                                                                                              \
         return bad == 0;                                                                                               \
@@ -212,9 +232,9 @@ DEFINE_ARITH(sub_i32, int32_t, uint32_t, -, (x ^ y) & (x ^ z))
         return sa && sb ? NAME##_loop(a, 1, b, 1, n, r) : sa ? NAME##_loop(a, 1, b, 0, n, r) : sb                      \
              ? NAME##_loop(a, 0, b, 1, n, r) : NAME##_loop(a, 0, b, 0, n, r);                                          \
     }
-DEFINE_FLOAT(add_f64, +)
-DEFINE_FLOAT(sub_f64, -)
-DEFINE_FLOAT(mul_f64, *)
+DEFINE_FLOAT(add_f64, +, 0)
+DEFINE_FLOAT(sub_f64, -, 0)
+DEFINE_FLOAT(mul_f64, *, (z == 0) & (p != 0) & (q != 0))
 
 /* Halves of 32 bits cannot overflow 64 before 2^31 rows. */
 static tsf_int128 sum_i64(const int64_t *v, int64_t n)

@@ -118,14 +118,20 @@ static void batches_make(const struct tsf_schema *s, int64_t n, bool nulls, stru
 
 struct bound {
     struct query_session *s;
+    struct tsf_arena tree; /* literals of the plan live there */
     struct query_plan plan;
     struct query_expr *e;
 };
 
+static void bound_release(struct bound *b)
+{
+    query_session_free(b->s);
+    tsf_arena_release(&b->tree);
+}
+
 static void bind(struct bound *b, const char *expr)
 {
     struct query_options options = { 0 };
-    struct tsf_arena tree = TSF_ARENA_INIT;
     struct query_parsed parsed;
     char sql[1000];
 
@@ -134,13 +140,12 @@ static void bind(struct bound *b, const char *expr)
     tsf_error_reset(&err);
     CHECK_OK(query_session_new(&options, &b->s, &err));
     b->s->lookup = fake_lookup;
-    CHECK_OK(query_parse(&b->s->opts, sql, &tree, &parsed, &err));
+    CHECK_OK(query_parse(&b->s->opts, sql, &b->tree, &parsed, &err));
     if (query_bind(b->s, parsed.tree->stmts[0]->stmt->select_stmt, NOW, &b->plan, &err) != TSF_OK)
         fail_msg("%s: %s %s", expr, err.sqlstate, err.msg);
     assert_int_equal(b->plan.root->kind, QUERY_NODE_PROJECT);
     assert_int_equal(b->plan.root->input->n_columns, fake_schema.n_fields);
     b->e = b->plan.root->u.project.exprs[0];
-    tsf_arena_release(&tree);
 }
 
 static void row_text(const struct tsf_vector *v, int64_t i, struct tsf_buf *out)
@@ -275,7 +280,7 @@ static void test_query_expr__shapes_agree_with_rows_one_by_one(void **state)
         }
         query_eval_release(&ev);
         tsf_arena_release(&arena);
-        query_session_free(b.s);
+        bound_release(&b);
     }
 }
 
@@ -307,7 +312,7 @@ static void test_query_expr__an_entry_that_fails_fails_only_rows_that_have_it(vo
     assert_string_equal(err.sqlstate, "22P02");
     query_eval_release(&ev);
     tsf_arena_release(&arena);
-    query_session_free(b.s);
+    bound_release(&b);
 }
 
 /* ---- both builds of the loops ------------------------------------------------------------------------------------- */
