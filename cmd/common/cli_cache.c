@@ -51,7 +51,7 @@ int cli_cache_main(int argc, char **argv, const struct cli_program *program, con
 
     cli_parse(argc, argv, program, &r.o, &r.o.common, &operands, &n);
     if (!n && (r.o.partition || r.o.since_us))
-        cli_usage_error(program, "choosing partitions goes with a TABLE");
+        cli_usage_error(program, "%s goes with a TABLE", r.o.partition ? "--partition" : "--since");
     rc = cli_env_open(&r.o.common, &r.env, &err);
     for (int i = 0; rc == TSF_OK && i < n; i++) {
         cli_progress("%s %s", doing, operands[i]);
