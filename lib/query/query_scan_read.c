@@ -34,6 +34,31 @@ static enum tsf_err column_null(const struct tsf_type *t, int64_t n, struct tsf_
     return tsf_vector_constant(&null, n, a, out, err);
 }
 
+/* Does the file name the fields of structs as the table does? Column mapping gives them other names. */
+static bool fields_named(const struct tsf_type *have, const struct tsf_type *want)
+{
+    for (int i = 0; i < want->n_children; i++) {
+        int k = i;
+        if (want->id == TSF_TYPE_STRUCT && have->id == TSF_TYPE_STRUCT)
+            for (k = 0; k < have->n_children && strcmp(have->children[k].name, want->children[i].name) != 0; k++)
+                ;
+        if (k >= have->n_children || !fields_named(have->children[k].type, want->children[i].type))
+            return false;
+    }
+    return true;
+}
+
+/* Alike but for the names of fields. */
+static bool types_alike(const struct tsf_type *a, const struct tsf_type *b)
+{
+    if (a->id != b->id || a->n_children != b->n_children || a->precision != b->precision || a->scale != b->scale)
+        return false;
+    for (int i = 0; i < a->n_children; i++)
+        if (!types_alike(a->children[i].type, b->children[i].type))
+            return false;
+    return true;
+}
+
 /* A nested vector's types belong to the reader, and rows may outlive it: the table's take their place. */
 static enum tsf_err adopt_type(struct tsf_vector *v, const struct tsf_type *t, struct tsf_arena *a, struct tsf_error *err)
 {
@@ -82,7 +107,8 @@ enum tsf_err query_scan_load(struct scan_reader *r, int c, int64_t first, int64_
     if (f->fields[c] < 0)
         return column_null(col->type, n_sel, a, out, err);
     if (!r->columns[c]) {
-        struct parquet_column_options opts = { .as = s->table->schema->fields[col->field].type };
+        const struct tsf_type *want = s->table->schema->fields[col->field].type, *have = f->file.schema.fields[f->fields[c]].type;
+        struct parquet_column_options opts = { .as = have->n_children && !fields_named(have, want) && types_alike(have, want) ? NULL : want };
         if ((rc = parquet_column_open(&f->file, r->row_group, f->fields[c], &opts, &r->columns[c], err)) != TSF_OK)
             return rc;
         SCAN_COUNT(s, bytes_read, column_bytes(f, r->row_group, f->fields[c]));
