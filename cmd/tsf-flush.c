@@ -11,7 +11,7 @@ struct options {
 static const struct cli_option option_table[] = {
     { 0, "salvage", CLI_FLAG, offsetof(struct options, salvage), NULL, "go on past damaged WAL records, dropping them" },
     { 0, "level", CLI_INT, offsetof(struct options, level), "N", "zstd level of the files (3)" },
-    { 0, "memory-limit", CLI_SIZE, offsetof(struct options, memory), "SIZE", "rows sorted at once (1G)" },
+    { 0, "memory-limit", CLI_SIZE, offsetof(struct options, memory), "SIZE", "rows sorted at once (512M)" },
     { 'j', "threads", CLI_INT, offsetof(struct options, threads), "N", "threads (all cores)" },
     { 0, "wait", CLI_DURATION, offsetof(struct options, wait_us), "TIME", "for another flush to end (0: exit 75)" },
     CLI_COMMON(struct options, common),

@@ -18,7 +18,7 @@ typedef enum tsf_err maintain_manifest_fn(void *ctx, struct table_manifest *m, s
 
 struct maintain_flush_options {
     int zstd_level;           /* 0 = 3 */
-    int64_t memory_limit;     /* 0 = 1 GiB: rows sorted at once */
+    int64_t memory_limit;     /* 0 = 512 MiB: rows sorted at once */
     int threads, wait_ms;     /* wait for another flusher */
     bool salvage;             /* go on past WAL_DAMAGE_LIMIT damaged records */
 };

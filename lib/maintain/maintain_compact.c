@@ -17,7 +17,7 @@
 struct candidate {
     int64_t file;               /* in the snapshot */
     struct delta_file info;
-    char *key;                  /* folder: equal within a partition */
+    char *key;                  /* equal within a partition: the folder, and which values are NULL */
 };
 
 struct compact {
@@ -130,6 +130,10 @@ static enum tsf_err plan(struct compact *c, struct tsf_error *err)
         tsf_buf_reset(&key);
         if ((rc = delta_partition_path(&s->metadata, f->info.partition, &key, err)) != TSF_OK)
             goto done;
+        /* A text may spell the folder's word for NULL; it is another partition all the same. */
+        for (int k = 0; k < c->t->n_partition; k++)
+            if (f->info.partition[k].is_null && (rc = tsf_buf_printf(&key, err, "/%d:NULL", k)) != TSF_OK)
+                goto done;
         f->file = i;
         if (!(f->key = tsf_arena_strndup(&c->arena, (const char *)key.data, key.len))) {
             rc = tsf_fail_nomem(err);

@@ -2,7 +2,7 @@
  * Flush: the WAL's rows become files, and one commit names them together with the LSN that it reaches. That txn action makes
  * a flush exactly-once: whatever dies in between, the snapshot says which prefix of the WAL is in the table.
  *
- * Rows are taken in chunks of about a third of the memory limit (decoded rows, their united columns and the encoder each
+ * Rows are taken in chunks of a fifth of the memory limit (decoded rows, their united columns, the sort and the encoders each
  * want a share); each chunk gives one sorted file per partition. All chunks are one commit.
  */
 #include "maintain/maintain_internal.h"
@@ -87,6 +87,8 @@ static enum tsf_err write_group(void *ctx, int64_t g, int worker, struct tsf_err
             goto done;
     if ((rc = table_writer_new(t, partition, &opts, &w, err)) != TSF_OK ||
         (rc = maintain_rows_write(s->b, rows, n, w, s->pool, err)) != TSF_OK)
+        goto done;
+    if ((rc = table_writer_close(w, err)) != TSF_OK) /* encodes what is left: not under the lock */
         goto done;
     pthread_mutex_lock(&s->f->lock);
     rc = table_writer_finish(w, &s->f->change, &s->f->arena, err);
@@ -173,7 +175,7 @@ done:
 
 static enum tsf_err flush_rows(struct flush *f, int64_t n_records, struct tsf_error *err)
 {
-    int64_t limit = (f->opts->memory_limit ? f->opts->memory_limit : 1LL << 30) / 3;
+    int64_t limit = (f->opts->memory_limit ? f->opts->memory_limit : 512LL << 20) / 5;
     enum tsf_err rc;
 
     for (int64_t first = 0; first < n_records;) {
@@ -182,6 +184,7 @@ static enum tsf_err flush_rows(struct flush *f, int64_t n_records, struct tsf_er
             bytes += wal_view_bytes(f->t->tail, first + n++);
         if ((rc = flush_chunk(f, first, n, err)) != TSF_OK)
             return rc;
+        wal_view_unload(f->t->tail);
         f->bytes += bytes;
         first += n;
     }
@@ -267,6 +270,7 @@ static enum tsf_err flush_table(struct flush *f, maintain_manifest_fn *fn, void 
         return rc;
     if ((rc = wal_view_index(t->tail, t->flushed_lsn, true, &n, &t->damage, err)) != TSF_OK || (rc = check_damage(f, err)) != TSF_OK)
         return rc;
+    wal_view_unload(t->tail);
     t->n_tail = n;
     f->through_lsn = TSF_MAX(wal_view_last_lsn(t->tail), t->damage.last_lsn);
     if (!n && f->through_lsn <= t->flushed_lsn)

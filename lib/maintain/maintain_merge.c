@@ -7,7 +7,8 @@
  * read from all files, sorted as one heap (nearly sorted runs: the sort sees that) and written.
  *
  * A file whose prefixes do not descend (ascend) is cut by selecting rows instead of by position; everything else is the
- * same, so files of other writers and files with deletion vectors need no path of their own.
+ * same, so files of other writers and files with deletion vectors need no path of their own. Without a sort key a range is
+ * the next so many rows, file after file.
  */
 #include "maintain/maintain_internal.h"
 
@@ -28,7 +29,7 @@ struct input {
     int *fields;                   /* file field of each table field; -1 = not in the file */
     struct tsf_value *partition;   /* per table field; type NULL when it is no partition column */
     /* Where the range readers stand. */
-    int64_t next;                  /* sorted files: first row not yet taken */
+    int64_t next;                  /* sorted files and tables without a sort key: first row not yet taken */
     struct tsf_arena arena;        /* metadata and prefixes */
 };
 
@@ -82,7 +83,6 @@ static enum tsf_err open_dv(struct merge *m, struct input *in, const struct delt
             return tsf_fail(err, TSF_ERR_FORMAT, "deletion vector removes row %lld of %lld", (long long)rows[i], (long long)in->n_rows);
         tsf_bit_set(in->gone, rows[i]);
     }
-    in->sorted = false;
     return TSF_OK;
 }
 
@@ -204,8 +204,7 @@ static enum tsf_err choose_cuts(struct merge *m, struct tsf_arena *a, uint64_t *
     int64_t n_ranges = (m->n_rows + m->range_rows - 1) / m->range_rows;
     uint64_t *cuts;
 
-    if (n_ranges < 1 || m->key_field < 0)
-        n_ranges = 1;
+    n_ranges = TSF_MAX(n_ranges, 1);
     int64_t step = TSF_MAX(1, m->n_rows / (n_ranges * 256)), n_sample = 0;
     uint64_t *sample = tsf_arena_alloc(a, sizeof *sample * (size_t)(m->n_rows / step + m->n_inputs + 1));
     if (!sample || !(cuts = tsf_arena_alloc(a, sizeof *cuts * (size_t)(n_ranges + 1))))
@@ -262,22 +261,33 @@ static int64_t upper(const struct input *in, int64_t from, uint64_t cut)
     return lo;
 }
 
-static enum tsf_err part_choose(struct input *in, bool has_low, uint64_t low, uint64_t cut, bool all, struct tsf_arena *a,
-                                struct part *p, struct tsf_error *err)
+/* Rows [in->next, end), without those that a deletion vector removes. */
+static enum tsf_err part_take(struct input *in, int64_t end, struct tsf_arena *a, struct part *p, struct tsf_error *err)
 {
-    *p = (struct part){ .in = in };
-    if (in->sorted) {
-        int64_t end = all ? in->n_rows : upper(in, in->next, cut);
-        p->first = in->next;
-        p->n = p->n_sel = end - in->next;
-        in->next = end;
+    p->first = in->next;
+    p->n = p->n_sel = end - in->next;
+    in->next = end;
+    if (!in->gone || !p->n)
         return TSF_OK;
-    }
+    if (!(p->sel = tsf_arena_alloc(a, sizeof *p->sel * (size_t)p->n)))
+        return tsf_fail_nomem(err);
+    p->n_sel = 0;
+    for (int64_t r = 0; r < p->n; r++)
+        if (!tsf_bit_get(in->gone, p->first + r))
+            p->sel[p->n_sel++] = (uint32_t)r;
+    return TSF_OK;
+}
+
+static enum tsf_err part_choose(struct input *in, bool has_low, uint64_t low, uint64_t cut, struct tsf_arena *a, struct part *p,
+                                struct tsf_error *err)
+{
+    if (in->sorted)
+        return part_take(in, upper(in, in->next, cut), a, p, err);
     if (!(p->sel = tsf_arena_alloc(a, sizeof *p->sel * (size_t)(in->n_rows + 1))))
         return tsf_fail_nomem(err);
     int64_t first = -1, last = -1;
     for (int64_t r = 0; r < in->n_rows; r++) {
-        bool in_range = all || (in->prefix[r] <= cut && (!has_low || in->prefix[r] > low));
+        bool in_range = in->prefix[r] <= cut && (!has_low || in->prefix[r] > low);
         if (!in_range || (in->gone && tsf_bit_get(in->gone, r)))
             continue;
         if (first < 0)
@@ -337,9 +347,10 @@ done:
     return rc;
 }
 
-static enum tsf_err merge_range(struct merge *m, bool has_low, uint64_t low, uint64_t cut, bool all, struct maintain_rows *rows,
+static enum tsf_err merge_range(struct merge *m, bool has_low, uint64_t low, uint64_t cut, struct maintain_rows *rows,
                                 struct table_writer *w, struct tsf_error *err)
 {
+    int64_t room = m->range_rows; /* without a sort key */
     size_t n_fields = (size_t)m->t->schema->n_fields, n_tasks = (size_t)m->n_inputs * n_fields;
     struct tsf_arena a = TSF_ARENA_INIT;
     struct range r = { .m = m };
@@ -354,8 +365,14 @@ static enum tsf_err merge_range(struct merge *m, bool has_low, uint64_t low, uin
         goto done;
     }
     for (int i = 0; i < m->n_inputs; i++) {
-        if ((rc = part_choose(&m->inputs[i], has_low, low, cut, all, &a, &r.parts[i], err)) != TSF_OK)
+        struct input *in = r.parts[i].in = &m->inputs[i];
+        if (m->key_field >= 0)
+            rc = part_choose(in, has_low, low, cut, &a, &r.parts[i], err);
+        else
+            rc = part_take(in, in->next + TSF_MIN(room, in->n_rows - in->next), &a, &r.parts[i], err);
+        if (rc != TSF_OK)
             goto done;
+        room -= r.parts[i].n;
         if (!(r.parts[i].columns = tsf_arena_calloc(&a, n_fields + 1, sizeof(struct tsf_vector)))) {
             rc = tsf_fail_nomem(err);
             goto done;
@@ -416,10 +433,12 @@ enum tsf_err maintain_merge(struct table *t, const struct maintain_merge_input *
     /* Rows, their united copy, the encoder's row group: a third each. */
     int64_t row_bytes = TSF_MAX(64, stored * DECODED_PER_STORED / TSF_MAX(1, m.n_rows));
     m.range_rows = TSF_MIN(TSF_MAX(memory_limit / 3 / row_bytes, RANGE_ROWS_MIN), RANGE_ROWS_MAX);
-    if ((rc = choose_cuts(&m, &a, &cuts, &n_cuts, err)) != TSF_OK)
+    if (m.key_field < 0)
+        n_cuts = (m.n_rows + m.range_rows - 1) / m.range_rows;
+    else if ((rc = choose_cuts(&m, &a, &cuts, &n_cuts, err)) != TSF_OK)
         goto done;
     for (int64_t k = 0; k < n_cuts; k++)
-        if ((rc = merge_range(&m, k > 0, k ? cuts[k - 1] : 0, cuts[k], m.key_field < 0, &rows, w, err)) != TSF_OK)
+        if ((rc = merge_range(&m, k > 0, k && cuts ? cuts[k - 1] : 0, cuts ? cuts[k] : 0, &rows, w, err)) != TSF_OK)
             goto done;
     *rows_out = m.n_rows - gone;
 done:

@@ -129,6 +129,8 @@ enum tsf_err table_writer_new(struct table *t, const struct tsf_value *partition
                               struct table_writer **out, struct tsf_error *err);
 /* All fields of the schema (partition columns are dropped on the way). */
 enum tsf_err table_writer_write(struct table_writer *w, const struct tsf_batch *b, struct tsf_error *err);
+/* Encodes and writes all that is left; finish then only adds the actions. May be left out. */
+enum tsf_err table_writer_close(struct table_writer *w, struct tsf_error *err);
 /*
  * Adds one action per file to change (arena a). Files have their final names once published, but no commit names them yet.
  */

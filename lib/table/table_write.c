@@ -176,6 +176,11 @@ enum tsf_err table_writer_write(struct table_writer *w, const struct tsf_batch *
     return w->opts.target_bytes && parquet_writer_size(w->pq) >= w->opts.target_bytes ? file_end(w, err) : TSF_OK;
 }
 
+enum tsf_err table_writer_close(struct table_writer *w, struct tsf_error *err)
+{
+    return file_end(w, err);
+}
+
 static void cache_footers(const struct table_writer *w)
 {
     struct cache_footer *f = tsf_malloc_array(w->n_files + 1, sizeof *f);

@@ -89,6 +89,8 @@ int64_t wal_view_lsn(const struct wal_view *v, int64_t i);
 /* Rows and encoded bytes of record i of the index, without decoding. */
 int64_t wal_view_rows(const struct wal_view *v, int64_t i);
 int64_t wal_view_bytes(const struct wal_view *v, int64_t i);
+/* Give mapped pages back; they come again when touched. Keeps a flush of a long WAL within its memory. */
+void wal_view_unload(const struct wal_view *v);
 /* Verify the checksum and decode. Thread-safe for different arenas. */
 enum tsf_err wal_view_read(const struct wal_view *v, int64_t i, struct tsf_arena *a, struct wal_record *out, struct tsf_error *err);
 

@@ -7,6 +7,7 @@
 #include <lz4.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 struct view_segment {
     struct tsf_source src;
@@ -306,6 +307,13 @@ enum tsf_err wal_view_index(struct wal_view *v, int64_t after_lsn, bool verify, 
     *n_out = (int64_t)v->n_records;
     *damage = d;
     return TSF_OK;
+}
+
+void wal_view_unload(const struct wal_view *v)
+{
+    for (int i = 0; i < v->n_segments; i++)
+        if (v->segments[i].p)
+            (void)madvise((void *)(uintptr_t)v->segments[i].p, (size_t)v->segments[i].src.size, MADV_DONTNEED);
 }
 
 int64_t wal_view_last_lsn(const struct wal_view *v) { return v->last_lsn; }

@@ -37,6 +37,8 @@ static void create(struct table_env *env, const char *dedup)
     CHECK(created);
 }
 
+static const char *odd_tenant = "p1";
+
 /* Rows first..first+n-1: row i is at DAY0 + (i * 7919 % 86400) s + day (i % days). Commits one run. */
 static void put(struct table_env *env, int64_t first, int64_t n, int days)
 {
@@ -59,7 +61,7 @@ static void put(struct table_env *env, int64_t first, int64_t n, int days)
         if (i % 11 == 5)
             CHECK_OK(tsf_builder_null(&b[2], &err), &err);
         else
-            CHECK_OK(tsf_builder_str(&b[2], i % 2 ? "p1" : "p 2/%", i % 2 ? 2 : 5, &err), &err);
+            CHECK_OK(tsf_builder_str(&b[2], i % 2 ? odd_tenant : "p 2/%", i % 2 ? strlen(odd_tenant) : 5, &err), &err);
         CHECK_OK(tsf_builder_i64(&b[3], i, &err), &err);
         CHECK_OK(tsf_builder_str(&b[4], text, (size_t)len, &err), &err);
     }
@@ -235,6 +237,23 @@ static void test_maintain_flush__a_flush_that_died_after_its_commit_is_not_repea
     table_env_free(env);
 }
 
+/* A power loss took what the flush had already committed, and the floor with it; or an old WAL came back from a backup. */
+static void test_maintain_flush__a_wal_behind_its_table_loses_no_new_row(void **state)
+{
+    struct table_env *env = env_open();
+
+    create(env, NULL);
+    for (int i = 0; i < 4; i++)
+        put(env, i * 10, 10, 2);
+    CHECK_INT(flush(env).rows, 40);
+    CHECK_INT(system("cd data/wal/* && rm -f floor state *.wal"), 0);
+    put(env, 40, 10, 2);
+    CHECK_INT(read_all(env).tail, 10);
+    CHECK_INT(flush(env).rows, 10);
+    check_rows(env, 50, -1);
+    table_env_free(env);
+}
+
 static void test_maintain_flush__the_last_write_of_a_key_wins(void **state)
 {
     struct table_env *env = env_open();
@@ -274,6 +293,42 @@ static void test_maintain_compact__merges_and_then_leaves_alone(void **state)
     s = compact(env, MAINTAIN_FULL, 0);
     CHECK_INT(s.rows > 0, 1);
     check_rows(env, 2410, 9);
+    table_env_free(env);
+}
+
+static void test_maintain_compact__null_and_its_name_are_two_partitions(void **state)
+{
+    struct table_env *env = env_open();
+
+    odd_tenant = "__HIVE_DEFAULT_PARTITION__";
+    create(env, NULL);
+    for (int i = 0; i < 2; i++) {
+        put(env, i * 400, 400, 2);
+        flush(env);
+    }
+    compact(env, MAINTAIN_FULL, 0);
+    check_rows(env, 800, 4);
+    odd_tenant = "p1";
+    table_env_free(env);
+}
+
+static void test_maintain_compact__no_order_is_merged_piece_by_piece(void **state)
+{
+    struct table_create_options o = { .schema = &schema, .n_partition = 2, .partition_fields = (const int[]){ 2, 0 } };
+    struct table_env *env = env_open();
+    struct tsf_error err = TSF_ERROR_INIT;
+    bool created;
+
+    CHECK_OK(table_create(env, "t", &o, &created, &err), &err);
+    for (int i = 0; i < 3; i++) {
+        put(env, i * 30000, 30000, 1);
+        flush(env);
+    }
+    compact(env, MAINTAIN_FULL, 1);
+    struct rows r = read_all(env);
+    CHECK_INT(r.n, 90000);
+    CHECK_INT(r.sum, 90000LL * 89999 / 2);
+    CHECK_INT(r.files, 3);
     table_env_free(env);
 }
 
@@ -404,6 +459,9 @@ static void test_table_manifest__hostile_lines_are_refused(void **state)
 TEST_MAIN(TEST(test_maintain_flush__rows_land_once_sorted_in_their_partitions),
           TEST(test_maintain_flush__a_flush_that_died_after_its_commit_is_not_repeated),
           TEST(test_maintain_flush__the_last_write_of_a_key_wins), TEST(test_maintain_compact__merges_and_then_leaves_alone),
+          TEST(test_maintain_flush__a_wal_behind_its_table_loses_no_new_row),
+          TEST(test_maintain_compact__null_and_its_name_are_two_partitions),
+          TEST(test_maintain_compact__no_order_is_merged_piece_by_piece),
           TEST(test_maintain_compact__light_packs_small_files), TEST(test_maintain_compact__little_memory_gives_the_same_rows),
           TEST(test_maintain_vacuum__deletes_what_was_replaced_and_nothing_else),
           TEST(test_maintain_cache__warm_and_evict_by_manifest_and_by_hand), TEST(test_table_manifest__hostile_lines_are_refused))
