@@ -67,7 +67,8 @@ static enum tsf_err print_receipt(const struct table *t, const struct ingest_rec
 int main(int argc, char **argv)
 {
     static const char *const from_stdin[] = { "-" };
-    struct options o = { .project = getenv("TSF_PROJECT") };
+    const char *bound = getenv("TSF_PROJECT");
+    struct options o = { .project = bound && bound[0] ? bound : NULL };
     struct tsf_error err = TSF_ERROR_INIT;
     struct ingest_receipt receipt = { 0 };
     struct table_env *env = NULL;
@@ -79,9 +80,11 @@ int main(int argc, char **argv)
     cli_parse(argc, argv, &program, &o, &o.common, &operands, &n);
     if (!n)
         cli_usage_error(&program, "which table?");
+    if (o.project && !o.project[0])
+        cli_usage_error(&program, "--project is empty");
     struct ingest_options iopts = { .format = o.format, .reject_path = o.reject_file, .max_rejects = o.max_rejects,
                                     .max_row_bytes = o.max_row, .threads = (int)o.threads, .memory_limit = o.memory,
-                                    .project = o.project && o.project[0] ? o.project : NULL,
+                                    .project = o.project,
                                     .progress = cli_progress_wanted() ? progress : NULL };
     if ((rc = cli_env_open(&o.common, &env, &err)) != TSF_OK ||
         (rc = table_open(env, operands[0], TABLE_WAL_CREATE, -1, &t, &err)) != TSF_OK)

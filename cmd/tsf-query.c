@@ -231,7 +231,8 @@ static void keep_memory(void)
 
 int main(int argc, char **argv)
 {
-    struct options o = { .project = getenv("TSF_PROJECT") };
+    const char *bound = getenv("TSF_PROJECT");
+    struct options o = { .project = bound && bound[0] ? bound : NULL };
     const char *names[TSF_ARRAY_LEN(o.params.items)], *values[TSF_ARRAY_LEN(o.params.items)];
     struct query_format_options fopts = { 0 };
     struct tsf_newfile file = TSF_NEWFILE_INIT;
@@ -247,9 +248,11 @@ int main(int argc, char **argv)
     cli_parse(argc, argv, &program, &o, &o.common, &operands, &n);
     if (o.format && !format_by_name(o.format, &fopts.format))
         cli_usage_error(&program, "unknown format \"%s\"", o.format);
+    if (o.project && !o.project[0]) /* a variable that was not set must not mean everybody's rows */
+        cli_usage_error(&program, "--project is empty");
     split_params(&o, names, values);
     struct query_options qopts = { .warehouse = o.common.warehouse, .data_dir = o.common.data_dir,
-                                   .project = o.project && o.project[0] ? o.project : NULL, .threads = (int)o.threads,
+                                   .project = o.project, .threads = (int)o.threads,
                                    .memory_limit = o.memory, .n_params = o.params.n, .param_names = names, .param_values = values,
                                    .no_cache = o.common.no_cache };
     fopts.no_header = o.no_header;

@@ -22,6 +22,9 @@ struct query_parsed {
     int n_shifts;
     struct query_shift *shifts;
 };
+/* Where text stops being UTF-8; -1 when nowhere. Answers are UTF-8 because what goes in is. */
+int64_t query_utf8_bad(const char *text);
+
 /*
  * Parse the text. Named parameters (:name) become positional ones before the grammar sees them.
  * Errors: 42601 with the byte offset in sql, 54000 too long, 54001 too deep.

@@ -292,6 +292,24 @@ static int64_t byte_of_char(const char *text, int64_t n) /* n characters in */
     return p - text;
 }
 
+int64_t query_utf8_bad(const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text;
+
+    while (*p) {
+        size_t more = *p < 0x80 ? 0 : *p < 0xe0 ? 1 : *p < 0xf0 ? 2 : 3;
+        /* Lead bytes that could only begin overlong forms, surrogates and what is past U+10FFFF. */
+        bool bad = more && (*p < 0xc2 || *p > 0xf4 || (*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) ||
+                            (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f));
+        for (size_t i = 1; !bad && i <= more; i++) /* the NUL at the end is no continuation either */
+            bad = (p[i] & 0xc0) != 0x80;
+        if (bad)
+            return (const char *)p - text;
+        p += more + 1;
+    }
+    return -1;
+}
+
 enum tsf_err query_parse(const struct query_options *opts, const char *sql, struct tsf_arena *a, struct query_parsed *out,
                          struct tsf_error *err)
 {
@@ -301,6 +319,10 @@ enum tsf_err query_parse(const struct query_options *opts, const char *sql, stru
     enum tsf_err rc;
     if (strlen(sql) > QUERY_TEXT_MAX)
         return tsf_fail_sql(err, "54000", -1, "the SQL text is longer than %d bytes", QUERY_TEXT_MAX);
+    int64_t bad = query_utf8_bad(sql);
+    if (bad >= 0)
+        return tsf_fail_sql(err, "22021", -1, "invalid byte sequence for encoding \"UTF8\": 0x%02x, byte %lld of the text",
+                            (unsigned)(unsigned char)sql[bad], (long long)bad);
     if ((rc = prepare(opts, sql, &text, a, &parsed, err)) != TSF_OK)
         goto done;
     parsed.text = tsf_arena_strndup(a, (const char *)text.data, text.len);

@@ -33,6 +33,8 @@ static enum tsf_err copy_options(struct query_session *s, const struct query_opt
     s->opts = *o;
     for (int i = 0; i < o->n_params; i++) {
         const char *name = o->param_names ? o->param_names[i] : NULL;
+        if (o->param_values[i] && query_utf8_bad(o->param_values[i]) >= 0)
+            return tsf_fail_sql(err, "22021", -1, "parameter %d is not UTF-8", i + 1);
         if ((name && !(names[i] = tsf_arena_strdup(&s->arena, name))) ||
             (o->param_values[i] && !(values[i] = tsf_arena_strdup(&s->arena, o->param_values[i]))))
             return tsf_fail_nomem(err);
