@@ -302,6 +302,9 @@ enum tsf_err tsf_newfile_publish(struct tsf_newfile *f, enum tsf_publish how, st
 void tsf_newfile_abort(struct tsf_newfile *f); /* unlinks the temporary; after publish only frees; safe to repeat */
 enum tsf_err tsf_file_write(const char *path, const void *p, size_t n, enum tsf_publish how, struct tsf_error *err);
 
+/* Another name in the same folder, durably; replaces what has it. */
+enum tsf_err tsf_file_move(const char *from, const char *to, struct tsf_error *err);
+
 /* Advisory whole-file lock (flock on its own description). wait_ms 0: TSF_ERR_CONFLICT at once; -1: for ever. */
 struct tsf_lock {
     int fd; /* -1: not held */

@@ -366,6 +366,13 @@ enum tsf_err tsf_file_write(const char *path, const void *p, size_t n, enum tsf_
     return rc;
 }
 
+enum tsf_err tsf_file_move(const char *from, const char *to, struct tsf_error *err)
+{
+    if (rename(from, to) != 0)
+        return tsf_fail_errno(err, "cannot rename %s", from);
+    return parent_sync(to, err);
+}
+
 /* ---- locks ------------------------------------------------------------------------------------------ */
 
 static int lock_open(const char *path, bool shared)

@@ -171,10 +171,8 @@ static enum tsf_err identity_create(struct wal_topic *t, const char *path, struc
         snprintf(name, sizeof name, "%s.orphan", l.files[i].name);
         if ((rc = wal_topic_path(t, l.files[i].name, &from, err)) != TSF_OK || (rc = wal_topic_path(t, name, &to, err)) != TSF_OK)
             goto done;
-        if (rename((const char *)from.data, (const char *)to.data) != 0) {
-            rc = tsf_fail_errno(err, "%s", (const char *)from.data);
+        if ((rc = tsf_file_move((const char *)from.data, (const char *)to.data, err)) != TSF_OK)
             goto done;
-        }
         tsf_log(TSF_LOG_WARN, "%s: left by a dropped table; set aside as %s", (const char *)from.data, name);
     }
     static const char *const stale[] = { "floor", "state" };

@@ -108,7 +108,7 @@ hit() { # hit FILE OFFSET: other bytes there
 }
 
 @test "tsf-flush: many at once commit each row once" {
-    local i pids=() rc
+    local i pids=()
     for i in 1 2 3 4 5; do put $i $i; done
     for i in 1 2 3 4; do
         tsf-flush --wait 30s >out$i 2>&1 &
