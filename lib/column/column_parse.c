@@ -25,6 +25,26 @@ static enum tsf_err bad_syntax(struct tsf_error *err, const char *state, const c
                         s.data ? s.data : "");
 }
 
+/* A date by its form that no calendar has is out of range, as PostgreSQL says it; the rest is not a date at all. */
+static enum tsf_err bad_time(struct tsf_error *err, const char *type, struct tsf_str s)
+{
+    size_t i = 0, digits = 0;
+    int dashes = 0;
+
+    while (i < s.len && isspace((unsigned char)s.data[i]))
+        i++;
+    for (; i < s.len && (isdigit((unsigned char)s.data[i]) || (s.data[i] == '-' && digits > 0)); i++) {
+        digits = s.data[i] == '-' ? 0 : digits + 1;
+        dashes += s.data[i] == '-';
+    }
+    for (bool clock = dashes == 2 && digits > 0; i < s.len; i++)
+        if (!clock || !strchr("0123456789:.+- TtZz", s.data[i]))
+            return bad_syntax(err, DATETIME, type, s);
+    if (dashes != 2 || !digits)
+        return bad_syntax(err, DATETIME, type, s);
+    return tsf_fail_sql(err, "22008", -1, "date/time field value out of range: \"%.*s\"", (int)TSF_MIN(s.len, 200), s.data);
+}
+
 static enum tsf_err out_of_range(struct tsf_error *err, const char *type, struct tsf_str s)
 {
     return tsf_fail_sql(err, RANGE, -1, "value \"%.*s\" is out of range for type %s", (int)TSF_MIN(s.len, 200), s.data, type);
@@ -361,7 +381,7 @@ static enum tsf_err date_parse(struct tsf_str s, int64_t *out, struct tsf_error 
         return TSF_OK;
     }
     if (!tsf_time_parse(x, &us, NULL))
-        return bad_syntax(err, DATETIME, "date", s);
+        return bad_time(err, "date", s);
     *out = us / TSF_US_PER_DAY - (us % TSF_US_PER_DAY < 0);
     return TSF_OK;
 }
@@ -373,7 +393,7 @@ static enum tsf_err ntz_parse(struct tsf_str s, int64_t *out, struct tsf_error *
     bool zone;
 
     if (!tsf_time_parse(x, out, &zone))
-        return bad_syntax(err, DATETIME, "timestamp", s);
+        return bad_time(err, "timestamp", s);
     if (zone) {
         size_t n = x.len;
         if (x.data[n - 1] == 'Z' || x.data[n - 1] == 'z')
@@ -384,7 +404,7 @@ static enum tsf_err ntz_parse(struct tsf_str s, int64_t *out, struct tsf_error *
         if (n < x.len && n > 10 && (x.data[n - 1] == '+' || x.data[n - 1] == '-'))
             n--;
         if (!tsf_time_parse(trim(tsf_str_n(x.data, n)), out, NULL))
-            return bad_syntax(err, DATETIME, "timestamp", s);
+            return bad_time(err, "timestamp", s);
     }
     return TSF_OK;
 }
@@ -544,7 +564,7 @@ enum tsf_err tsf_value_parse(struct tsf_str s, const struct tsf_type *t, struct 
     case TSF_TYPE_DATE: rc = date_parse(s, &r.u.i64, err); break;
     case TSF_TYPE_TIMESTAMP:
         if (!tsf_time_parse(trim(s), &r.u.i64, NULL))
-            rc = bad_syntax(err, DATETIME, "timestamp with time zone", s);
+            rc = bad_time(err, "timestamp with time zone", s);
         break;
     case TSF_TYPE_TIMESTAMP_NTZ: rc = ntz_parse(s, &r.u.i64, err); break;
     case TSF_TYPE_TIME:

@@ -272,10 +272,34 @@ static const char *interval_unit(const PgQuery__TypeName *t)
     }
 }
 
+/* Text types have no length of their own; a cast to varchar(n) or char(n) cuts. */
+static struct query_expr *cut_to_length(struct query_binder *b, const PgQuery__TypeName *t, struct query_expr *e)
+{
+    int length;
+    if (e->type->id != TSF_TYPE_STRING || t->n_typmods != 1 || !const_int(t->typmods[0], &length))
+        return e;
+    struct tsf_value n = { .type = TSF_T(INT32), .u.i64 = length };
+    struct query_expr **args = query_bind_alloc(b, 2, sizeof *args);
+    if (!args || !(args[1] = query_expr_const(&n, e->location, &b->next_id, b->a)))
+        return query_bind_nomem(b);
+    args[0] = e;
+    return query_bind_call(b, "left", 2, args, e->location);
+}
+
+/* ARRAY[]::int[] has its type from the cast. */
+static struct query_expr *empty_array(struct query_binder *b, int location)
+{
+    struct tsf_value v = { .type = &query_unknown, .u.s = TSF_STR("{}") };
+    struct query_expr *e = query_expr_const(&v, location, &b->next_id, b->a);
+    return e ? e : query_bind_nomem(b);
+}
+
 static struct query_expr *bind_cast(struct query_binder *b, const PgQuery__TypeCast *c)
 {
     const struct tsf_type *t = query_bind_type(b, c->type_name);
-    struct query_expr *e = t ? query_bind_expr(b, c->arg) : NULL;
+    bool empty = t && t->id == TSF_TYPE_LIST && c->arg && c->arg->node_case == PG_QUERY__NODE__NODE_A_ARRAY_EXPR &&
+                 c->arg->a_array_expr->n_elements == 0;
+    struct query_expr *e = empty ? empty_array(b, c->arg->a_array_expr->location) : t ? query_bind_expr(b, c->arg) : NULL;
     if (!e)
         return NULL;
     if (t->id == TSF_TYPE_INTERVAL && e->kind == QUERY_CONST && e->type == &query_unknown && !e->value.is_null) {
@@ -288,7 +312,7 @@ static struct query_expr *bind_cast(struct query_binder *b, const PgQuery__TypeC
             e->value.u.s = tsf_str(text);
         }
     }
-    return query_bind_coerce(b, &e, t, QUERY_EXPLICIT) ? e : NULL;
+    return query_bind_coerce(b, &e, t, QUERY_EXPLICIT) ? cut_to_length(b, c->type_name, e) : NULL;
 }
 
 /* ---- lists of expressions ----------------------------------------------------------------------------------------- */

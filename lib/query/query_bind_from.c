@@ -121,8 +121,11 @@ bool query_bind_assign(struct query_binder *b, struct query_expr **e, const stru
     const struct query_expr *from = *e;
     if (from->type == &query_unknown)
         return query_bind_coerce(b, e, f->type, QUERY_ASSIGNMENT);
-    if (query_coerce(e, f->type, QUERY_ASSIGNMENT, &b->next_id, b->a, NULL) == TSF_OK)
+    struct tsf_error why = TSF_ERROR_INIT;
+    if (query_coerce(e, f->type, QUERY_ASSIGNMENT, &b->next_id, b->a, &why) == TSF_OK)
         return true;
+    if (strncmp(why.sqlstate, "22", 2) == 0) /* the type would do, the constant does not */
+        return query_bind_fail(b, why.sqlstate, from->location, "%s", why.msg);
     return query_bind_fail(b, "42804", from->location, "column \"%s\" is of type %s but expression is of type %s", f->name,
                            tsf_type_sql_name(f->type, b->a), tsf_type_sql_name(from->type, b->a));
 }

@@ -1,5 +1,6 @@
 /* Function calls: aggregates are set aside, the rest is resolved as any operator. */
 #include "query/query_bind.h"
+#include "query/query_fn_internal.h"
 
 /* The function's plain name; NULL (failed) when it lives in a schema that we do not have. */
 static const char *function_name(struct query_binder *b, const PgQuery__FuncCall *f)
@@ -75,6 +76,25 @@ static struct query_expr *aggregate_ref(struct query_binder *b, const struct que
     return e;
 }
 
+/* sum(a / b) FILTER (WHERE b <> 0): rows that the filter leaves out give no errors, so such arguments are NULL there. */
+static bool guard_args(struct query_binder *b, struct query_agg_call *call)
+{
+    for (int i = 0; i < call->n_args; i++) {
+        struct query_expr *e = call->args[i], **when = query_bind_alloc(b, 3, sizeof *when);
+        if (!when)
+            return false;
+        if (query_expr_safe(e))
+            continue;
+        when[0] = call->filter;
+        when[1] = e;
+        if (!(when[2] = query_bind_null(b, e->location)) || !query_bind_coerce(b, &when[2], e->type, QUERY_IMPLICIT))
+            return false;
+        if (!(call->args[i] = query_type_node(QUERY_CASE, e->type, 3, when, e->location, &b->next_id, b->a)))
+            return query_bind_nomem(b);
+    }
+    return true;
+}
+
 static struct query_expr *bind_aggregate(struct query_binder *b, const PgQuery__FuncCall *f, struct query_agg_call *call,
                                          bool nested, bool desc)
 {
@@ -88,7 +108,7 @@ static struct query_expr *bind_aggregate(struct query_binder *b, const PgQuery__
         b->in_agg = true;
         call->filter = query_bind_bool(b, f->agg_filter, "FILTER");
         b->in_agg = false;
-        if (!call->filter)
+        if (!call->filter || !guard_args(b, call))
             return NULL;
     }
     return aggregate_ref(b, call);

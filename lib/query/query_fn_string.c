@@ -61,7 +61,9 @@ static size_t full_case(struct tsf_str s, bool upper, char *out)
     size_t n = 0;
     for (size_t i = 0; i < s.len;) {
         uint32_t x = utf8_next(s, &i);
-        if (x < 0x80)
+        if (x == 0xdf) /* sharp s: its one capital letter is for titles; libc and PostgreSQL leave it */
+            n += utf8_put(x, out + n);
+        else if (x < 0x80)
             out[n++] = (char)(upper ? toupper((int)x) : tolower((int)x));
         else
             n += utf8_put((uint32_t)(upper ? utf8proc_toupper((utf8proc_int32_t)x) : utf8proc_tolower((utf8proc_int32_t)x)), out + n);

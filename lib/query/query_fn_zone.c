@@ -105,6 +105,150 @@ static bool block_read(const uint8_t *p, size_t len, int width, struct tsf_arena
     return z->first <= 86400 && z->first >= -86400;
 }
 
+/* ---- the rule for later years: "CET-1CEST,M3.5.0,M10.5.0/3" --------------------------------------------------------- */
+
+#define RULE_YEARS 400 /* after the file's last transition */
+
+struct rule {
+    int month, week, weekday; /* week 5: the last */
+    int32_t at;               /* seconds after midnight, of the time before the change */
+};
+
+static bool rule_name(const char **p, const char *end)
+{
+    const char *q = *p;
+
+    if (q < end && *q == '<') {
+        while (q < end && *q != '>')
+            q++;
+        *p = q + 1;
+        return q < end;
+    }
+    while (q < end && isalpha((unsigned char)*q))
+        q++;
+    bool ok = q - *p >= 3;
+    *p = q;
+    return ok;
+}
+
+static bool rule_number(const char **p, const char *end, int max, int *out)
+{
+    int n = 0;
+    const char *q = *p;
+
+    while (q < end && isdigit((unsigned char)*q) && n <= max)
+        n = n * 10 + (*q++ - '0');
+    bool ok = q > *p && n <= max;
+    *p = q;
+    *out = n;
+    return ok;
+}
+
+/* [+-]hh[:mm[:ss]] */
+static bool rule_time(const char **p, const char *end, int32_t *out)
+{
+    bool minus = *p < end && **p == '-';
+    int part[3] = { 0 };
+
+    *p += minus || (*p < end && **p == '+');
+    for (int i = 0; i < 3; i++) {
+        if (!rule_number(p, end, i ? 59 : 167, &part[i]))
+            return false;
+        if (*p == end || **p != ':')
+            break;
+        (*p)++;
+    }
+    *out = (part[0] * 3600 + part[1] * 60 + part[2]) * (minus ? -1 : 1);
+    return true;
+}
+
+static bool rule_read(const char **p, const char *end, struct rule *r)
+{
+    r->at = 7200;
+    if (end - *p < 2 || **p != ',' || (*p)[1] != 'M') /* no zone of today has the day-of-year forms */
+        return false;
+    *p += 2;
+    if (!rule_number(p, end, 12, &r->month) || r->month == 0 || *p == end || *(*p)++ != '.' || !rule_number(p, end, 5, &r->week) ||
+        r->week == 0 || *p == end || *(*p)++ != '.' || !rule_number(p, end, 6, &r->weekday))
+        return false;
+    if (*p == end || **p != '/')
+        return true;
+    (*p)++;
+    return rule_time(p, end, &r->at);
+}
+
+/* Days from 1970 of the rule's day in a year. */
+static int64_t rule_day(const struct rule *r, int year)
+{
+    int64_t first = tsf_days_from_civil(year, r->month, 1);
+    int64_t next = r->month == 12 ? tsf_days_from_civil(year + 1, 1, 1) : tsf_days_from_civil(year, r->month + 1, 1);
+    int64_t weekday = ((first + 4) % 7 + 7) % 7; /* 1970-01-01 was a Thursday */
+    int64_t day = first + (r->weekday - weekday + 7) % 7 + (r->week - 1) * 7;
+
+    return day >= next ? day - 7 : day;
+}
+
+/* Years after the file's last transition follow its footer; a footer without changes needs nothing. */
+static bool footer_apply(const char *p, const char *end, struct tsf_arena *a, struct query_zone *z)
+{
+    struct rule to_dst, to_std;
+    int32_t std, dst;
+
+    if (!rule_name(&p, end) || !rule_time(&p, end, &std))
+        return false;
+    std = -std; /* POSIX counts west of Greenwich */
+    if (p == end)
+        return true;
+    if (!rule_name(&p, end))
+        return false;
+    dst = std + 3600;
+    if (p < end && *p != ',') {
+        if (!rule_time(&p, end, &dst))
+            return false;
+        dst = -dst;
+    }
+    if (!rule_read(&p, end, &to_dst) || !rule_read(&p, end, &to_std))
+        return false;
+    int n = z->n;
+    int64_t last = n ? z->at[n - 1] : INT64_MIN, *at = tsf_arena_alloc(a, 8 * ((size_t)n + 2 * RULE_YEARS + 4));
+    int32_t *offset = tsf_arena_alloc(a, 4 * ((size_t)n + 2 * RULE_YEARS + 4));
+    if (!at || !offset)
+        return false;
+    if (n) {
+        memcpy(at, z->at, 8 * (size_t)n);
+        memcpy(offset, z->offset, 4 * (size_t)n);
+    }
+    int year = n ? (int)(last / 31556952 + 1970) : 1970;
+    for (int stop = year + RULE_YEARS; year <= stop; year++) {
+        int64_t s = rule_day(&to_dst, year) * 86400 + to_dst.at - std, e = rule_day(&to_std, year) * 86400 + to_std.at - dst;
+        bool south = e < s;
+        for (int k = 0; k < 2; k++) {
+            bool summer = (k == 0) != south;
+            if ((summer ? s : e) <= last)
+                continue;
+            at[n] = summer ? s : e;
+            offset[n++] = summer ? dst : std;
+        }
+    }
+    z->at = at;
+    z->offset = offset;
+    z->n = n;
+    return true;
+}
+
+/* Where the second block ends and the footer begins. */
+static void footer_read(const uint8_t *p, size_t len, struct tsf_arena *a, struct query_zone *z)
+{
+    size_t skip = 44 + (size_t)be32(p + 32) * 9 + (size_t)be32(p + 36) * 6 + be32(p + 40) + (size_t)be32(p + 28) * 12 + be32(p + 24) + be32(p + 20);
+    const char *text, *end;
+
+    if (skip + 2 > len || p[skip] != '\n')
+        return;
+    text = (const char *)p + skip + 1;
+    if ((end = memchr(text, '\n', len - skip - 1)) && end > text)
+        (void)footer_apply(text, end, a, z); /* what it cannot say stays as the last transition left it */
+}
+
 static bool file_parse(struct tsf_str f, struct tsf_arena *a, struct query_zone *z)
 {
     const uint8_t *p = (const uint8_t *)f.data;
@@ -117,7 +261,10 @@ static bool file_parse(struct tsf_str f, struct tsf_arena *a, struct query_zone 
     skip = 44 + (size_t)be32(p + 32) * 5 + (size_t)be32(p + 36) * 6 + be32(p + 40) + (size_t)be32(p + 28) * 8 + be32(p + 24) + be32(p + 20);
     if (skip > f.len || f.len - skip < 44 || memcmp(p + skip, "TZif", 4) != 0)
         return false;
-    return block_read(p + skip, f.len - skip, 8, a, z);
+    if (!block_read(p + skip, f.len - skip, 8, a, z))
+        return false;
+    footer_read(p + skip, f.len - skip, a, z);
+    return true;
 }
 
 static enum tsf_err zone_load(struct query_call *c, struct tsf_str name, struct query_zone *z, struct tsf_error *err)

@@ -14,6 +14,33 @@ static int32_t day_of(int64_t us)
     return d < INT32_MIN ? INT32_MIN : d > INT32_MAX ? INT32_MAX : (int32_t)d;
 }
 
+/* Delta writes a NULL partition value as an empty text: an empty one would turn into NULL with the flush, so it does at once. */
+static enum tsf_err empty_to_null(struct tsf_vector *v, struct tsf_arena *a, struct tsf_error *err)
+{
+    const struct tsf_sview *s = tsf_vector_flat_values(v);
+    int64_t n = v->shape == TSF_DICTIONARY ? v->dict->length : v->shape == TSF_CONSTANT ? 1 : v->length, k = 0;
+    struct tsf_vector flat;
+    enum tsf_err rc;
+
+    while (s && k < n && s[k].len)
+        k++;
+    if (!s || k == n)
+        return TSF_OK;
+    if ((rc = tsf_vector_flatten(v, a, &flat, err)) != TSF_OK)
+        return rc;
+    uint64_t *valid = tsf_arena_calloc(a, tsf_bit_words(flat.length) + 1, sizeof *valid);
+    if (!valid)
+        return tsf_fail_nomem(err);
+    s = flat.values;
+    for (int64_t i = 0; i < flat.length; i++)
+        if (s[i].len && tsf_vector_present(&flat, i))
+            tsf_bit_set(valid, i);
+    flat.validity = valid;
+    flat.null_count = -1;
+    *v = flat;
+    return TSF_OK;
+}
+
 enum tsf_err table_derive(const struct table *t, struct tsf_batch *b, struct tsf_arena *a, struct tsf_error *err)
 {
     int df = t->props.date_field, tf = t->props.time_field;
@@ -21,6 +48,11 @@ enum tsf_err table_derive(const struct table *t, struct tsf_batch *b, struct tsf
     enum tsf_err rc;
     void *values;
 
+    for (int i = 0; i < t->n_partition; i++) {
+        struct tsf_vector *v = &b->columns[t->partition_fields[i]];
+        if (v->type->id == TSF_TYPE_STRING && (rc = empty_to_null(v, a, err)) != TSF_OK)
+            return rc;
+    }
     if (!date || tsf_vector_null_count(date) == 0)
         return TSF_OK;
     if ((rc = tsf_vector_flatten(&b->columns[tf], a, &time, err)) != TSF_OK ||
