@@ -194,6 +194,9 @@ check-cli: all $(call tools,release) ## check-cli: the programs from outside, wi
 check-sql: all $(call tooldir,release,sql) ## check-sql: sqllogictest files (SQL=file or folder)
 	$(Q)$(RUN) $(c_sql)
 
+check-sql-differential: all $(call tooldir,release,sql) ## check-sql-differential: do those files expect what PostgreSQL answers?
+	$(Q)sh tests/sql/differential.sh
+
 check-conformance: all $(call tooldir,release,conformance) ## check-conformance: other projects' files (CONFORMANCE=folder)
 	$(Q)$(RUN) $(c_conf)
 
@@ -253,5 +256,5 @@ clean: ## clean: remove build/
 	$(Q)rm -rf build
 
 FORCE:
-.PHONY: FORCE all help deps asan check check-unit check-cli check-sql check-conformance check-interop check-fault \
+.PHONY: FORCE all help deps asan check check-unit check-cli check-sql check-sql-differential check-conformance check-interop check-fault \
         check-fuzz-replay check-asan check-tsan fuzz lint bench demo install uninstall clean
