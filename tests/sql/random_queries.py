@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""random_queries.py SEED COUNT: a sqllogictest file without answers, for differential.py --write to fill in.
+"""random_queries.py SEED COUNT [ROWS]: a sqllogictest file without answers, for differential.py --write to fill in.
 
-One table with NULLs, extremes and text beyond ASCII, and COUNT queries of random expressions over it.
+One table with NULLs, extremes and text beyond ASCII, and COUNT queries of random expressions over it. With ROWS the table has
+that many, which takes it over batches, row groups and threads.
 """
 import random
 import sys
@@ -164,19 +165,48 @@ def query():
     return f"SELECT {', '.join(keys)}, {aggs} FROM r{where} GROUP BY {ords}{having} ORDER BY {ords}"
 
 
+def many_rows(rows):
+    """The values by arithmetic on the row's number, the same everywhere; a part per INSERT."""
+    cols = ["n"]
+    for c, t in COLUMNS[1:]:
+        k, pick = R.choice([7, 101, 1009, 7919]), VALUES[t] + ["NULL"]
+        if c == "i2":
+            cols.append("(n * 7919) % 10007")
+        elif c == "b1":
+            cols.append("n::bigint * 1000003 % 1000000007")
+        elif c == "s2":
+            cols.append("'key ' || (n * 31) % 2003")
+        elif c == "z1":
+            cols.append("TIMESTAMPTZ '2024-01-01 00:00+00' + n * INTERVAL '37 seconds'")
+        else:
+            whens = " ".join(f"WHEN {i} THEN ({v})::{CAST[t]}" for i, v in enumerate(pick))
+            cols.append(f"CASE (n * {k} / 13) % {len(pick)} {whens} END")
+    step = rows // 4
+    for lo in range(1, rows + 1, step):
+        print(f"statement ok\nINSERT INTO r SELECT {', '.join(cols)} FROM generate_series({lo}, {min(lo + step - 1, rows)}) AS q(n)\n")
+
+
+def few(q):
+    """Answers of a size to compare."""
+    return q if "LIMIT" in q or "GROUP BY" not in q and "ORDER BY" not in q else q + f" LIMIT {R.randint(1, 200)}"
+
+
 def main():
     R.seed(int(sys.argv[1]))
+    rows = int(sys.argv[3]) if len(sys.argv) > 3 else 0
     print("statement ok\nCREATE TABLE r (" + ", ".join(f"{c} {TYPES[t]}" for c, t in COLUMNS) + ")\n")
     n = 0
-    for _ in range(4):
-        rows = []
+    for _ in range(0 if rows else 4):
+        some = []
         for _ in range(12):
             n += 1
             row = [str(n)] + ["NULL" if R.random() < 0.15 else R.choice(VALUES[t]) for c, t in COLUMNS[1:]]
-            rows.append("(" + ", ".join(row) + ")")
-        print("statement ok\nINSERT INTO r VALUES " + ", ".join(rows) + "\n")
+            some.append("(" + ", ".join(row) + ")")
+        print("statement ok\nINSERT INTO r VALUES " + ", ".join(some) + "\n")
+    if rows:
+        many_rows(rows)
     for _ in range(int(sys.argv[2])):
-        print("query\n" + query() + "\n")
+        print("query\n" + (few(query()) if rows else query()) + "\n")
 
 
 main()
