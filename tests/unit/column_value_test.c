@@ -141,7 +141,7 @@ static void test_value__bad_text_is_refused(void **state)
     expect_refused(TSF_T(DOUBLE), ".", "22P02");
     expect_refused(TSF_T(BOOL), "o", "22P02");
     expect_refused(tsf_type_decimal(4, 2), "100", "22003");
-    expect_refused(TSF_T(DATE), "2026-02-30", "22007");
+    expect_refused(TSF_T(DATE), "2026-02-30", "22008");
     expect_refused(TSF_T(TIMESTAMP), "yesterday-ish", "22007");
     expect_refused(TSF_T(UUID), "a0eebc99", "22P02");
     expect_refused(TSF_T(BINARY), "\\xabc", "22P02");
