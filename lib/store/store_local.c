@@ -205,6 +205,13 @@ static bool key_wanted(const struct lister *l, const char *key, bool is_dir)
     return is_dir && strncmp(l->start_after, key, n) == 0;
 }
 
+static bool entry_is_link(int dir_fd, const char *name)
+{
+    struct stat st;
+
+    return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
+}
+
 static bool entry_is_dir(int dir_fd, const struct dirent *e, bool *file_out)
 {
     struct stat st;
@@ -240,6 +247,9 @@ static enum tsf_err names_read(struct lister *l, size_t base, int dir_fd, DIR *d
         if (e->d_type == DT_REG && !key_wanted(l, l->key, false))
             continue;
         is_dir = entry_is_dir(dir_fd, e, &is_file);
+        /* What a listing finds may be deleted: it does not leave the root through a link. Opening by key still may. */
+        if (is_dir && e->d_type != DT_DIR && !(l->flags & STORE_LIST_FLAT) && entry_is_link(dir_fd, e->d_name))
+            continue;
         if (is_dir)
             memcpy(l->key + base + n, "/", 2);
         if ((!is_dir && !is_file) || !key_wanted(l, l->key, is_dir))
