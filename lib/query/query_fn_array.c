@@ -166,8 +166,8 @@ static enum tsf_err subscript(struct query_call *c, struct tsf_error *err)
 
     FN_EACH(c, i) {
         const struct tsf_vector *child = elements(c, 0, i, &first, &end);
-        int64_t at = first + fn_int(c, 1, i) - 1;
-        if (at < first || at >= end || !tsf_vector_present(child, at)) {
+        int64_t k = fn_int(c, 1, i), at = k < 1 || k > end - first ? end : first + k - 1;
+        if (at >= end || !tsf_vector_present(child, at)) {
             if ((rc = query_call_null(c, i, err)) != TSF_OK)
                 return rc;
             continue;

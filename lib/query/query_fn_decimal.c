@@ -130,6 +130,11 @@ const struct tsf_type *query_decimal_irrational_type(const struct query_expr *co
     return dec(38, 16);
 }
 
+const struct tsf_type *query_decimal_sqrt_type(const struct query_expr *const *args, int n, struct tsf_arena *a)
+{
+    return dec(38, TSF_MAX(15, args[0]->type->scale));
+}
+
 /* ---- sums --------------------------------------------------------------------------------------------------------- */
 
 /* Rows of argument k at the scale of the result, into *v_out with step *s_out. */

@@ -10,7 +10,7 @@
 typedef const struct tsf_type *query_decimal_type(const struct query_expr *const *args, int n, struct tsf_arena *a);
 query_decimal_type query_decimal_add_type, query_decimal_mul_type, query_decimal_div_type, query_decimal_mod_type,
     query_decimal_int_type, query_decimal_same_type, query_decimal_round_type, query_decimal_pow_type,
-    query_decimal_irrational_type;
+    query_decimal_irrational_type, query_decimal_sqrt_type;
 query_kernel query_decimal_add, query_decimal_sub, query_decimal_mul, query_decimal_div, query_decimal_mod, query_decimal_intdiv,
     query_decimal_neg, query_decimal_plus, query_decimal_abs, query_decimal_ceil, query_decimal_floor, query_decimal_round,
     query_decimal_trunc, query_decimal_sign, query_decimal_sqrt, query_decimal_exp, query_decimal_ln, query_decimal_log10,

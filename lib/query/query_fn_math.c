@@ -471,7 +471,7 @@ const struct query_function query_fn_math[] = {
     { "round", TSF_T(DOUBLE), NULL, 2, { TSF_T(DOUBLE), TSF_T(INT32) }, S, round2_f64 },
     F1S("trunc", trunc_f64), DEC1("trunc", query_decimal_int_type, query_decimal_trunc), DECN("trunc", query_decimal_round_type, query_decimal_trunc),
     F1S("sign", sign_f64), DEC1("sign", query_decimal_int_type, query_decimal_sign),
-    F1("sqrt", sqrt_f64), DEC1("sqrt", query_decimal_irrational_type, query_decimal_sqrt), F1("|/", sqrt_f64),
+    F1("sqrt", sqrt_f64), DEC1("sqrt", query_decimal_sqrt_type, query_decimal_sqrt), F1("|/", sqrt_f64),
     F1S("cbrt", cbrt_f64), F1S("||/", cbrt_f64),
     F1("exp", exp_f64), DEC1("exp", query_decimal_irrational_type, query_decimal_exp),
     F1("ln", ln_f64), DEC1("ln", query_decimal_irrational_type, query_decimal_ln),

@@ -372,7 +372,7 @@ static enum tsf_err repeat(struct query_call *c, struct tsf_error *err)
 {
     FN_EACH(c, i) {
         struct tsf_str s = fn_str(c, 0, i);
-        int64_t n = TSF_MAX(fn_int(c, 1, i), 0);
+        int64_t n = s.len ? TSF_MAX(fn_int(c, 1, i), 0) : 0;
         char *p, small[16];
         if (s.len && n > STRING_MAX / (int64_t)s.len)
             return too_long(err);

@@ -225,10 +225,11 @@ static enum tsf_err interval_div(struct query_call *c, struct tsf_error *err)
     return rc;
 }
 
-static void justify_hours(struct tsf_interval *r)
+static bool justify_hours(struct tsf_interval *r)
 {
     int64_t days = r->us / DAY;
-    r->days += (int32_t)days;
+    if (__builtin_add_overflow(r->days, (int32_t)days, &r->days))
+        return false;
     r->us -= days * DAY;
     if (r->days > 0 && r->us < 0) {
         r->us += DAY;
@@ -237,12 +238,14 @@ static void justify_hours(struct tsf_interval *r)
         r->us -= DAY;
         r->days++;
     }
+    return true;
 }
 
-static void justify_days(struct tsf_interval *r)
+static bool justify_days(struct tsf_interval *r)
 {
     int32_t months = r->days / 30;
-    r->months += months;
+    if (__builtin_add_overflow(r->months, months, &r->months))
+        return false;
     r->days -= months * 30;
     if (r->months > 0 && r->days < 0) {
         r->days += 30;
@@ -251,6 +254,7 @@ static void justify_days(struct tsf_interval *r)
         r->days -= 30;
         r->months++;
     }
+    return true;
 }
 
 static enum tsf_err justify(struct query_call *c, struct tsf_error *err)
@@ -258,10 +262,8 @@ static enum tsf_err justify(struct query_call *c, struct tsf_error *err)
     const char *what = c->expr->fn->name + 8; /* after "justify_" */
     FN_EACH(c, i) {
         struct tsf_interval r = *fn_interval(c, 0, i);
-        if (what[0] == 'h' || what[0] == 'i')
-            justify_hours(&r);
-        if (what[0] == 'd' || what[0] == 'i')
-            justify_days(&r);
+        if ((what[0] != 'd' && !justify_hours(&r)) || (what[0] != 'h' && !justify_days(&r)))
+            return interval_out_of_range(err);
         if (what[0] == 'i' && r.months > 0 && (r.days < 0 || (r.days == 0 && r.us < 0)))
             r.days += 30, r.months--;
         else if (what[0] == 'i' && r.months < 0 && (r.days > 0 || (r.days == 0 && r.us > 0)))

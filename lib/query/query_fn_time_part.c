@@ -350,8 +350,11 @@ static bool clock_part(enum unit u, int64_t us, int64_t *out)
     }
 }
 
+#define PART_TOO_LARGE INT64_MIN
+
 static bool interval_part(enum unit u, const struct tsf_interval *v, int64_t *out)
 {
+    tsf_int128 seconds;
     int64_t x;
 
     switch (u) {
@@ -363,7 +366,9 @@ static bool interval_part(enum unit u, const struct tsf_interval *v, int64_t *ou
     case U_MILLENNIUM: x = v->months / 12000; break;
     case U_DAY: x = v->days; break;
     case U_EPOCH:
-        *out = (int64_t)((v->months / 12) * 36525LL * 864 * TSF_US_PER_SEC + ((v->months % 12) * 30LL + v->days) * TSF_US_PER_DAY + v->us);
+        seconds = (tsf_int128)(v->months / 12) * 36525 * 864 * TSF_US_PER_SEC +
+                  (tsf_int128)((v->months % 12) * 30LL + v->days) * TSF_US_PER_DAY + v->us;
+        *out = seconds == (int64_t)seconds ? (int64_t)seconds : PART_TOO_LARGE;
         return true;
     default: return clock_part(u, v->us, out);
     }
@@ -413,6 +418,8 @@ static enum tsf_err parts(struct query_call *c, int64_t **out, struct tsf_error 
             u = unit_of(fn_str(c, 0, i));
         if (u == U_NONE || !part_of(u, c->args[1].type, c->args[1].values, i * fn_step(&c->args[1]), &r[i]))
             return bad_unit(fn_str(c, 0, i), u, c->args[1].type, err);
+        if (r[i] == PART_TOO_LARGE)
+            return tsf_fail_sql(err, "22008", -1, "interval out of range");
         if (u == U_JULIAN && c->args[1].type->id != TSF_TYPE_DATE) /* the time of day as a fraction */
             r[i] += (fn_int(c, 1, i) - time_day_floor(fn_int(c, 1, i)) * TSF_US_PER_DAY) / 86400;
     }
