@@ -17,6 +17,7 @@ struct flush {
     const struct maintain_flush_options *opts;
     struct tsf_pool *pool;
     struct table_publisher *publisher;
+    struct maintain_seen *seen; /* tables with dedup keys, when there is more than one chunk */
     struct delta_change change;
     struct tsf_arena arena;   /* the change's */
     pthread_mutex_t lock;     /* the change, while partitions are written in parallel */
@@ -136,6 +137,7 @@ static enum tsf_err write_chunk(struct flush *f, struct maintain_rows *rows, str
         goto done;
     int64_t n = b.length;
     if ((rc = maintain_rows_dedup(f->t, &b, perm, &n, &a, err)) != TSF_OK ||
+        (f->seen && (rc = maintain_seen_drop(f->seen, f->t, &b, perm, &n, err)) != TSF_OK) ||
         (rc = table_partition_split(f->t, &b, &a, &groups, err)) != TSF_OK || (rc = cut_by_group(&s, perm, n, &a, err)) != TSF_OK)
         goto done;
     f->rows += n;
@@ -173,20 +175,40 @@ done:
     return rc;
 }
 
+/* Where the chunk that ends before record `end` begins. */
+static int64_t chunk_first(const struct flush *f, int64_t end, int64_t limit, int64_t *bytes_out)
+{
+    int64_t first = end, bytes = 0;
+
+    while (first > 0 && (first == end || bytes + wal_view_bytes(f->t->tail, first - 1) <= limit))
+        bytes += wal_view_bytes(f->t->tail, --first);
+    *bytes_out = bytes;
+    return first;
+}
+
+static bool dedups_across(const struct table *t)
+{
+    for (int k = 0; k < t->props.n_dedup; k++)
+        if (t->schema->fields[t->props.dedup[k]].type->n_children)
+            return false;
+    return t->props.n_dedup > 0;
+}
+
+/* From the newest chunk to the oldest: the last write of a key is the one that stays. */
 static enum tsf_err flush_rows(struct flush *f, int64_t n_records, struct tsf_error *err)
 {
-    int64_t limit = (f->opts->memory_limit ? f->opts->memory_limit : 512LL << 20) / 5;
+    int64_t memory = f->opts->memory_limit ? f->opts->memory_limit : 512LL << 20;
     enum tsf_err rc;
 
-    for (int64_t first = 0; first < n_records;) {
-        int64_t bytes = 0, n = 0;
-        while (first + n < n_records && (!n || bytes + wal_view_bytes(f->t->tail, first + n) <= limit))
-            bytes += wal_view_bytes(f->t->tail, first + n++);
-        if ((rc = flush_chunk(f, first, n, err)) != TSF_OK)
+    for (int64_t end = n_records; end > 0;) {
+        int64_t bytes, first = chunk_first(f, end, memory / 5, &bytes);
+        if (first > 0 && !f->seen && dedups_across(f->t) && (rc = maintain_seen_new(memory / 4, &f->seen, err)) != TSF_OK)
+            return rc;
+        if ((rc = flush_chunk(f, first, end - first, err)) != TSF_OK)
             return rc;
         wal_view_unload(f->t->tail);
         f->bytes += bytes;
-        first += n;
+        end = first;
     }
     return table_publisher_flush(f->publisher, err);
 }
@@ -302,6 +324,7 @@ enum tsf_err maintain_flush(struct table_env *env, const char *table, const stru
 done:
     tsf_lock_release(&lock);
     table_publisher_free(f.publisher);
+    maintain_seen_free(f.seen);
     tsf_pool_free(f.pool);
     table_close(f.t);
     table_close(probe);

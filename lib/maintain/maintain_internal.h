@@ -33,6 +33,16 @@ enum tsf_err maintain_rows_order(const struct maintain_rows *r, const struct tsf
  */
 enum tsf_err maintain_rows_dedup(const struct table *t, const struct tsf_batch *b, uint32_t *perm, int64_t *n, struct tsf_arena *a,
                                  struct tsf_error *err);
+/* ---- dedup across chunks (maintain_dedup.c) --------------------------------------------------------------------- */
+
+/* Keys seen so far, in so many bytes. Dedup keys must be flat columns. */
+struct maintain_seen;
+enum tsf_err maintain_seen_new(int64_t bytes, struct maintain_seen **out, struct tsf_error *err);
+void maintain_seen_free(struct maintain_seen *s);
+/* Of rows perm[0..n) without duplicates among them: drop those whose key was seen, remember the others. Newest chunk first. */
+enum tsf_err maintain_seen_drop(struct maintain_seen *s, const struct table *t, const struct tsf_batch *b, uint32_t *perm, int64_t *n,
+                                struct tsf_error *err);
+
 /* Hand rows perm[0..n) of b to a writer, in slices; gathers columns in parallel when pool is given. */
 enum tsf_err maintain_rows_write(const struct tsf_batch *b, const uint32_t *perm, int64_t n, struct table_writer *w,
                                  struct tsf_pool *pool, struct tsf_error *err);

@@ -101,9 +101,11 @@ static enum tsf_err note(void *ctx, struct table_manifest *m, struct tsf_error *
     return TSF_OK;
 }
 
+static int64_t flush_memory;
+
 static struct seen flush(struct table_env *env)
 {
-    struct maintain_flush_options o = { .threads = 2 };
+    struct maintain_flush_options o = { .threads = 2, .memory_limit = flush_memory };
     struct tsf_error err = TSF_ERROR_INIT;
     struct seen s = { 0 };
 
@@ -265,6 +267,22 @@ static void test_maintain_flush__the_last_write_of_a_key_wins(void **state)
     CHECK_INT(s.rows, 150);
     CHECK_HAS(s.last, "\"duplicates\":50");
     check_rows(env, 150, -1);
+    table_env_free(env);
+}
+
+static void test_maintain_flush__the_last_write_wins_whatever_the_memory(void **state)
+{
+    struct table_env *env = env_open();
+
+    flush_memory = 1 << 20; /* a chunk is a few records */
+    create(env, "n");
+    for (int i = 0; i < 8; i++)
+        put(env, i * 800, 1600, 2);
+    struct seen s = flush(env);
+    flush_memory = 0;
+    CHECK_INT(s.rows, 7200);
+    CHECK_HAS(s.last, "\"duplicates\":5600");
+    check_rows(env, 7200, -1);
     table_env_free(env);
 }
 
@@ -459,6 +477,7 @@ static void test_table_manifest__hostile_lines_are_refused(void **state)
 TEST_MAIN(TEST(test_maintain_flush__rows_land_once_sorted_in_their_partitions),
           TEST(test_maintain_flush__a_flush_that_died_after_its_commit_is_not_repeated),
           TEST(test_maintain_flush__the_last_write_of_a_key_wins), TEST(test_maintain_compact__merges_and_then_leaves_alone),
+          TEST(test_maintain_flush__the_last_write_wins_whatever_the_memory),
           TEST(test_maintain_flush__a_wal_behind_its_table_loses_no_new_row),
           TEST(test_maintain_compact__null_and_its_name_are_two_partitions),
           TEST(test_maintain_compact__no_order_is_merged_piece_by_piece),
