@@ -6,6 +6,8 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define MEMORY_DEFAULT ((int64_t)256 << 20)
 #define BLOCK_LEAST ((int64_t)64 << 10)
@@ -217,6 +219,21 @@ static enum tsf_err run_all(struct run *r, struct table *t, const char *const *p
     return TSF_OK;
 }
 
+/* The reject file is emptied when the run begins: it must not be one of the files that are read. */
+static enum tsf_err check_reject_path(const char *reject, const char *const *paths, int n_paths, struct tsf_error *err)
+{
+    struct stat r, p;
+
+    if (!reject || stat(reject, &r) != 0 || !S_ISREG(r.st_mode))
+        return TSF_OK;
+    for (int i = 0; i < n_paths; i++) {
+        int rc = strcmp(paths[i], "-") == 0 ? fstat(STDIN_FILENO, &p) : stat(paths[i], &p);
+        if (rc == 0 && p.st_dev == r.st_dev && p.st_ino == r.st_ino)
+            return tsf_fail(err, TSF_ERR_INVALID, "%s is both an input and the reject file", reject);
+    }
+    return TSF_OK;
+}
+
 enum tsf_err ingest_run(struct table *t, const char *const *paths, int n_paths, const struct ingest_options *opts,
                         struct ingest_receipt *out, struct tsf_error *err)
 {
@@ -227,6 +244,8 @@ enum tsf_err ingest_run(struct table *t, const char *const *paths, int n_paths, 
     *out = (struct ingest_receipt){ 0 };
     if (!t->wal)
         return tsf_fail(err, TSF_ERR_INVALID, "%s was opened without its WAL", t->name);
+    if ((rc = check_reject_path(opts->reject_path, paths, n_paths, err)) != TSF_OK)
+        return rc;
     pthread_mutex_init(&r.input_lock, NULL);
     pthread_mutex_init(&r.lock, NULL);
     pthread_cond_init(&r.turn, NULL);

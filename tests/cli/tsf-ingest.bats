@@ -335,3 +335,12 @@ s4,2000,2001000' "SELECT service, count(*), sum(message::bigint) FROM logs GROUP
         [ -z "$output" ]
     done
 }
+
+@test "tsf-ingest: an input that is also the reject file is refused and stays as it is" {
+    echo "$ROW" >in.ndjson
+    runs 1 tsf-ingest -r in.ndjson logs in.ndjson
+    says "both an input and the reject file"
+    [ "$(cat in.ndjson)" = "$ROW" ]
+    runs 1 tsf-ingest -r in.ndjson logs <in.ndjson
+    [ "$(cat in.ndjson)" = "$ROW" ]
+}
