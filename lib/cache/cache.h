@@ -5,7 +5,8 @@
  *
  *   cache_meta.c      metadata tier: footers and decoded snapshots in LMDB under <dir>/meta-v<N>
  *   cache_entry.c     keys and values as bytes
- *   cache_internal.h  what the two share
+ *   cache_guard.c     a fault inside of LMDB becomes a miss
+ *   cache_internal.h  what the files share
  *
  * Only ever a hint: a cache that is missing, read-only, damaged, full or of another version answers "miss" and takes
  * nothing; no function here fails. Values carry a checksum, so damage is a miss. A NULL cache is legal everywhere.

@@ -10,6 +10,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include "cache/cache_guard.h"
 #include "cache/cache_internal.h"
 
 #include <lmdb.h>
@@ -77,6 +78,13 @@ static bool env_is_whole(MDB_env *env)
     return (uint64_t)file.st_size >= (info.me_last_pgno + 1) * (uint64_t)st.ms_psize;
 }
 
+static void on_assert(MDB_env *env, const char *msg)
+{
+    (void)env;
+    (void)msg;
+    cache_guard_fault(); /* returns only outside of a guard; LMDB then aborts */
+}
+
 static int env_try(struct cache *c, const char *path, unsigned flags, size_t map_size)
 {
     MDB_txn *txn = NULL;
@@ -84,6 +92,7 @@ static int env_try(struct cache *c, const char *path, unsigned flags, size_t map
 
     if ((rc = mdb_env_create(&c->env)) != 0)
         return rc;
+    mdb_env_set_assert(c->env, on_assert);
     mdb_env_set_mapsize(c->env, map_size);
     mdb_env_set_maxreaders(c->env, 1022);
     if ((rc = mdb_env_open(c->env, path, flags | MDB_NOTLS | MDB_NOMETASYNC | MDB_NORDAHEAD, 0600)) == 0 && !env_is_whole(c->env))
@@ -294,7 +303,7 @@ static bool footer_find(struct cache *c, MDB_txn *txn, const char *table_uri, st
     return tsf_str_eqz(out->uri, table_uri) && tsf_str_eq(out->path, path);
 }
 
-bool cache_footer_get(struct cache *c, const char *table_uri, struct tsf_str path, int64_t file_size, struct tsf_arena *a,
+static bool footer_get(struct cache *c, const char *table_uri, struct tsf_str path, int64_t file_size, struct tsf_arena *a,
                       struct tsf_str *footer_out)
 {
     struct cache_entry e;
@@ -316,7 +325,7 @@ bool cache_footer_get(struct cache *c, const char *table_uri, struct tsf_str pat
     return copy != NULL;
 }
 
-bool cache_footer_has(struct cache *c, const char *table_uri, struct tsf_str path, int64_t file_size)
+static bool footer_has(struct cache *c, const char *table_uri, struct tsf_str path, int64_t file_size)
 {
     struct cache_entry e;
     struct cache_key key;
@@ -330,7 +339,7 @@ bool cache_footer_has(struct cache *c, const char *table_uri, struct tsf_str pat
     return has;
 }
 
-int64_t cache_footers_put(struct cache *c, const char *table_uri, const struct cache_footer *footers, int64_t n)
+static int64_t footers_put(struct cache *c, const char *table_uri, const struct cache_footer *footers, int64_t n)
 {
     MDB_txn *txn;
 
@@ -407,7 +416,7 @@ static bool snapshot_view(struct cache *c, MDB_txn *txn, const char *table_uri, 
     return true;
 }
 
-bool cache_snapshot_get(struct cache *c, const char *table_uri, int64_t max_version, struct cache_view *view_out,
+static bool snapshot_get(struct cache *c, const char *table_uri, int64_t max_version, struct cache_view *view_out,
                         int64_t *version_out)
 {
     bool hit = false;
@@ -432,7 +441,7 @@ void cache_view_release(struct cache_view *v)
     *v = (struct cache_view)CACHE_VIEW_INIT;
 }
 
-bool cache_snapshot_put(struct cache *c, const char *table_uri, int64_t version, struct tsf_str blob)
+static bool snapshot_put(struct cache *c, const char *table_uri, int64_t version, struct tsf_str blob)
 {
     struct cache_entry e = { tsf_str(table_uri), { NULL, 0 }, blob, now_s() };
     struct cache_key key;
@@ -502,7 +511,7 @@ static int64_t evict_end(struct cache *c, MDB_txn *txn, int64_t n, int64_t bytes
     return n;
 }
 
-int64_t cache_evict_files(struct cache *c, const char *table_uri, const struct tsf_str *paths, int64_t n, int64_t *bytes_out)
+static int64_t evict_files(struct cache *c, const char *table_uri, const struct tsf_str *paths, int64_t n, int64_t *bytes_out)
 {
     int64_t dropped = 0, bytes = 0;
     MDB_txn *txn;
@@ -520,7 +529,7 @@ int64_t cache_evict_files(struct cache *c, const char *table_uri, const struct t
     return evict_end(c, txn, dropped, bytes, bytes_out);
 }
 
-int64_t cache_evict_table(struct cache *c, const char *table_uri, int64_t *bytes_out)
+static int64_t evict_table(struct cache *c, const char *table_uri, int64_t *bytes_out)
 {
     int64_t dropped = 0, bytes = 0;
     MDB_txn *txn;
@@ -606,7 +615,7 @@ static bool trim_collect(void *ctx, const MDB_val *k, const struct cache_entry *
     return true;
 }
 
-int64_t cache_trim(struct cache *c, int64_t before_us, int64_t max_bytes, int64_t *bytes_out)
+static int64_t trim(struct cache *c, int64_t before_us, int64_t max_bytes, int64_t *bytes_out)
 {
     struct trim t = { 0 };
     int64_t dropped = 0, bytes = 0;
@@ -640,7 +649,7 @@ static bool stats_count(void *ctx, const MDB_val *k, const struct cache_entry *e
     return true;
 }
 
-void cache_stats_get(struct cache *c, struct cache_stats *out)
+static void stats_get(struct cache *c, struct cache_stats *out)
 {
     MDB_txn *txn;
 
@@ -668,7 +677,7 @@ static bool each_forward(void *ctx, const MDB_val *k, const struct cache_entry *
                     (int64_t)used_s * TSF_US_PER_SEC);
 }
 
-void cache_entries_each(struct cache *c, const char *table_uri,
+static void entries_each(struct cache *c, const char *table_uri,
                         bool (*fn)(void *ctx, const char *kind, struct tsf_str uri, struct tsf_str path, int64_t bytes,
                                    int64_t used_us),
                         void *ctx)
@@ -680,4 +689,116 @@ void cache_entries_each(struct cache *c, const char *table_uri,
         return;
     each_entry(c, txn, each_forward, &each);
     mdb_txn_abort(txn);
+}
+
+/* ---- the room's functions, guarded against damage that LMDB follows -------------------------------------------------- */
+
+/* LMDB trusts its pages: a damaged one may lead it out of the file. That ends the cache, never the process. */
+static void poison(struct cache *c)
+{
+    static const char *const names[] = { "data.mdb", "lock.mdb" };
+    char file[4160];
+
+    tsf_log(TSF_LOG_INFO, "cache %s is damaged: the next process starts it afresh", c->dir);
+    stat_add(&c->stats.damaged, 1);
+    c->state = CACHE_DEAD; /* the environment is left as it is: closing it would touch it again */
+    c->env = NULL;
+    pthread_mutex_init(&c->lock, NULL); /* the fault may have come while it was held */
+    for (size_t i = 0; i < TSF_ARRAY_LEN(names); i++)
+        if (snprintf(file, sizeof file, "%s/" CACHE_FORMAT_DIR "/%s", c->dir, names[i]) < (int)sizeof file)
+            (void)unlink(file);
+}
+
+#define CACHE_GUARDED(c, call)                                                                                         \
+    do {                                                                                                               \
+        struct cache_guard guard;                                                                                      \
+        if (c == NULL) {                                                                                               \
+            call;                                                                                                      \
+        } else if (cache_guard_enter(&guard), sigsetjmp(guard.env, 1) == 0) {                                          \
+            call;                                                                                                      \
+            cache_guard_leave(&guard);                                                                                 \
+        } else {                                                                                                       \
+            cache_guard_leave(&guard);                                                                                 \
+            poison(c);                                                                                                 \
+        }                                                                                                              \
+    } while (0)
+
+bool cache_footer_get(struct cache *c, const char *table_uri, struct tsf_str path, int64_t file_size, struct tsf_arena *a,
+                      struct tsf_str *footer_out)
+{
+    volatile bool r = false;
+
+    CACHE_GUARDED(c, r = footer_get(c, table_uri, path, file_size, a, footer_out));
+    return r;
+}
+
+bool cache_footer_has(struct cache *c, const char *table_uri, struct tsf_str path, int64_t file_size)
+{
+    volatile bool r = false;
+
+    CACHE_GUARDED(c, r = footer_has(c, table_uri, path, file_size));
+    return r;
+}
+
+int64_t cache_footers_put(struct cache *c, const char *table_uri, const struct cache_footer *footers, int64_t n)
+{
+    volatile int64_t r = 0;
+
+    CACHE_GUARDED(c, r = footers_put(c, table_uri, footers, n));
+    return r;
+}
+
+bool cache_snapshot_get(struct cache *c, const char *table_uri, int64_t max_version, struct cache_view *view_out,
+                        int64_t *version_out)
+{
+    volatile bool r = false;
+
+    CACHE_GUARDED(c, r = snapshot_get(c, table_uri, max_version, view_out, version_out));
+    return r;
+}
+
+bool cache_snapshot_put(struct cache *c, const char *table_uri, int64_t version, struct tsf_str blob)
+{
+    volatile bool r = false;
+
+    CACHE_GUARDED(c, r = snapshot_put(c, table_uri, version, blob));
+    return r;
+}
+
+int64_t cache_evict_files(struct cache *c, const char *table_uri, const struct tsf_str *paths, int64_t n, int64_t *bytes_out)
+{
+    volatile int64_t r = 0;
+
+    CACHE_GUARDED(c, r = evict_files(c, table_uri, paths, n, bytes_out));
+    return r;
+}
+
+int64_t cache_evict_table(struct cache *c, const char *table_uri, int64_t *bytes_out)
+{
+    volatile int64_t r = 0;
+
+    CACHE_GUARDED(c, r = evict_table(c, table_uri, bytes_out));
+    return r;
+}
+
+int64_t cache_trim(struct cache *c, int64_t before_us, int64_t max_bytes, int64_t *bytes_out)
+{
+    volatile int64_t r = 0;
+
+    CACHE_GUARDED(c, r = trim(c, before_us, max_bytes, bytes_out));
+    return r;
+}
+
+void cache_stats_get(struct cache *c, struct cache_stats *out)
+{
+    memset(out, 0, sizeof *out);
+    CACHE_GUARDED(c, stats_get(c, out));
+}
+
+void cache_entries_each(struct cache *c, const char *table_uri,
+                        bool (*fn)(void *ctx, const char *kind, struct tsf_str uri, struct tsf_str path, int64_t bytes,
+                                   int64_t used_us),
+                        void *ctx)
+{
+    CACHE_GUARDED(c, entries_each(c, table_uri, fn, ctx));
 }

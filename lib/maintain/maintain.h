@@ -4,6 +4,7 @@
  * maintain: what cron runs. Each takes a table and options and hands manifests to a callback, one per commit.
  *
  *   maintain_rows.c      batches -> sorted rows -> files, for flush and compaction
+ *   maintain_dedup.c     the last write of a key wins, across the chunks of a flush
  *   maintain_filter.c    choosing partitions
  *   maintain_flush.c     WAL -> sorted, partitioned Parquet -> one commit
  *   maintain_compact.c   planning and committing of light, full and recompress
