@@ -249,7 +249,7 @@ static size_t json_append_char(struct tsf_buf *b, const uint8_t *p, size_t n)
 
 enum tsf_err tsf_buf_append_json(struct tsf_buf *b, struct tsf_str s, struct tsf_error *err)
 {
-    const uint8_t *p = (const uint8_t *)s.data;
+    const uint8_t *p = s.len ? (const uint8_t *)s.data : (const uint8_t *)""; /* NULL is a legal empty text */
     size_t start = b->len, i = 0, room;
     enum tsf_err rc;
 
