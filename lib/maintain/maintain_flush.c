@@ -172,6 +172,7 @@ static enum tsf_err flush_chunk(struct flush *f, int64_t first, int64_t n, struc
 done:
     maintain_rows_release(&rows);
     chunk_release(&c);
+    wal_view_forget(f->t->tail, first, n); /* each record is read once */
     return rc;
 }
 

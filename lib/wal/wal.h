@@ -94,6 +94,9 @@ void wal_view_unload(const struct wal_view *v);
 /* Verify the checksum and decode. Thread-safe for different arenas. */
 enum tsf_err wal_view_read(const struct wal_view *v, int64_t i, struct tsf_arena *a, struct wal_record *out, struct tsf_error *err);
 
+/* Records [first, first + n) of the index will not be read again soon: their pages need not stay in memory. */
+void wal_view_forget(const struct wal_view *v, int64_t first, int64_t n);
+
 /* ---- flushing ------------------------------------------------------------------------------------------ */
 
 /* One flusher per topic. CONFLICT when another holds it past wait_ms. */

@@ -147,14 +147,17 @@ struct wal_scan {
     struct wal_damage damage;
 };
 /*
+ * forget: p is a mapping of a file whose pages need not stay in memory once they are checked.
+ *
  * Records of a mapped segment from offset header_len to limit. check_all: verify every body; else only headers (a body that
  * fails is then found by its reader). Bytes after the last good record are a torn tail unless the header sealed them.
  */
 enum tsf_err wal_scan_segment(const uint8_t *p, int64_t size, const struct wal_segment_header *h, int64_t limit, bool check_all,
-                              struct wal_scan *out, struct tsf_error *err);
+                              bool forget, struct wal_scan *out, struct tsf_error *err);
 /* No file of this size has more records than this, whatever its damaged header hides. */
 int64_t wal_records_most(int64_t size);
 void wal_scan_release(struct wal_scan *s);
+void wal_pages_forget(const uint8_t *from, const uint8_t *to);
 /* Under the append lock: establish the state after a crash or on first use. Cuts a torn tail off the newest shared segment. */
 enum tsf_err wal_recover(struct wal_topic *t, struct wal_state *out, struct tsf_error *err);
 

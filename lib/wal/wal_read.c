@@ -116,7 +116,7 @@ static enum tsf_err limit_to_whole_records(struct view_segment *s, struct tsf_er
 
     if (s->bad || s->h.n_records)
         return TSF_OK;
-    if ((rc = wal_scan_segment(s->p, s->src.size, &s->h, s->limit, true, &scan, err)) != TSF_OK)
+    if ((rc = wal_scan_segment(s->p, s->src.size, &s->h, s->limit, true, false, &scan, err)) != TSF_OK)
         return tsf_prepend(err, rc, "%s", s->path);
     s->limit = scan.end;
     s->torn = scan.damage.torn_tail;
@@ -243,7 +243,7 @@ static enum tsf_err index_segment(struct wal_view *v, int i, int64_t after_lsn, 
     struct wal_scan scan = { 0 };
     enum tsf_err rc;
 
-    if ((rc = wal_scan_segment(s->p, s->src.size, &s->h, s->limit, verify || !s->trusted, &scan, err)) != TSF_OK)
+    if ((rc = wal_scan_segment(s->p, s->src.size, &s->h, s->limit, verify || !s->trusted, verify, &scan, err)) != TSF_OK)
         return tsf_prepend(err, rc, "%s", s->path);
     damage_add(damage, scan.damage.records, scan.damage.bytes, scan.damage.first_lsn, scan.damage.last_lsn);
     if (scan.damage.torn_tail && s->closed)
@@ -369,6 +369,17 @@ enum tsf_err wal_view_read(const struct wal_view *v, int64_t i, struct tsf_arena
     *out = (struct wal_record){ .lsn = wal_view_lsn(v, i), .kind = (enum wal_kind)r->h.kind, .time_us = r->h.time_us,
                                 .rows = r->h.rows, .schema = r->schema, .batch = batch };
     return TSF_OK;
+}
+
+void wal_view_forget(const struct wal_view *v, int64_t first, int64_t n)
+{
+    for (int64_t i = first; i < first + n;) {
+        const struct view_record *r = &v->records[i], *last = r;
+        while (i < first + n && v->records[i].segment == r->segment)
+            last = &v->records[i++];
+        const uint8_t *p = v->segments[r->segment].p;
+        wal_pages_forget(p + r->offset, p + last->offset + wal_record_size(&last->h));
+    }
 }
 
 enum tsf_err wal_topic_status(struct wal_topic *t, int64_t after_lsn, struct wal_status *out, struct tsf_error *err)

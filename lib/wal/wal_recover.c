@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define FORGET_BYTES (64 << 20)
+
 /* ---- listing ------------------------------------------------------------------------------------------- */
 
 void wal_segment_name(int64_t base_lsn, const uint8_t id[16], char out[32])
@@ -92,6 +94,16 @@ int64_t wal_records_most(int64_t size)
     return size / WAL_RECORD_HEADER + 1;
 }
 
+/* Whole pages of a shared file mapping leave memory; they come back from the file when asked for. */
+void wal_pages_forget(const uint8_t *from, const uint8_t *to)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t a = ((uintptr_t)from + page - 1) & ~(page - 1), b = (uintptr_t)to & ~(page - 1);
+
+    if (b > a)
+        (void)madvise((void *)a, b - a, MADV_DONTNEED);
+}
+
 /* ---- scanning -------------------------------------------------------------------------------------------- */
 
 void wal_scan_release(struct wal_scan *s)
@@ -119,11 +131,12 @@ static int64_t resync(const uint8_t *p, int64_t off, int64_t limit, uint64_t see
 }
 
 enum tsf_err wal_scan_segment(const uint8_t *p, int64_t size, const struct wal_segment_header *h, int64_t limit, bool check_all,
-                              struct wal_scan *out, struct tsf_error *err)
+                              bool forget, struct wal_scan *out, struct tsf_error *err)
 {
     uint64_t seed = wal_seed(h->id);
     int64_t off = h->header_len, next = 0;
     struct wal_scan s = { .end = off };
+    int64_t forgotten = off;
 
     if (limit > size)
         limit = size;
@@ -152,6 +165,10 @@ enum tsf_err wal_scan_segment(const uint8_t *p, int64_t size, const struct wal_s
         s.found[s.n++] = (struct wal_found){ .offset = off, .h = rh };
         next = rh.number + 1;
         off += wal_record_size(&rh);
+        if (forget && check_all && off - forgotten >= FORGET_BYTES) {
+            wal_pages_forget(p + forgotten, p + off);
+            forgotten = off;
+        }
         s.end = off;
     }
     if (h->n_records > next) { /* sealed: what is missing at its end is damage, not a torn tail */
@@ -186,7 +203,7 @@ static enum tsf_err tail_examine(const uint8_t *p, int64_t size, struct tail *ou
         *out = (struct tail){ .next_lsn = h.base_lsn + h.n_records, .cut = -1 };
         return TSF_OK;
     }
-    if ((rc = wal_scan_segment(p, size, &h, size, true, &s, err)) != TSF_OK)
+    if ((rc = wal_scan_segment(p, size, &h, size, true, false, &s, err)) != TSF_OK)
         return rc;
     *out = (struct tail){ .next_lsn = h.base_lsn + (s.n ? s.found[s.n - 1].h.number + 1 : 0),
                           .cut = s.damage.torn_tail ? s.end : -1 };

@@ -16,7 +16,7 @@ static void scan(const uint8_t *p, size_t n)
     if (wal_header_decode(p, n, &h, &err) != TSF_OK)
         return;
     for (int check = 0; check < 2; check++) {
-        if (wal_scan_segment(p, (int64_t)n, &h, (int64_t)n, check, &s, &err) != TSF_OK)
+        if (wal_scan_segment(p, (int64_t)n, &h, (int64_t)n, check, false, &s, &err) != TSF_OK)
             continue;
         int64_t last = -1;
         for (size_t i = 0; i < s.n; i++) {
