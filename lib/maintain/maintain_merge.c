@@ -420,13 +420,10 @@ enum tsf_err maintain_merge(struct table *t, const struct maintain_merge_input *
             gone += tsf_bits_count(m.inputs[i].gone, 0, m.inputs[i].n_rows);
     }
     for (int k = 0; k < t->props.n_sort && m.key_field < 0; k++) {
-        bool partition = false;
-        for (int p = 0; p < t->n_partition; p++)
-            partition |= t->partition_fields[p] == t->props.sort[k].field;
-        if (!partition) {
-            m.key_field = t->props.sort[k].field;
-            m.key = (struct tsf_sort_key){ .descending = t->props.sort[k].descending, .nulls_first = t->props.sort[k].nulls_first };
-        }
+        if (table_is_partition_field(t, t->props.sort[k].field))
+            continue; /* constant within the partition */
+        m.key_field = t->props.sort[k].field;
+        m.key = (struct tsf_sort_key){ .descending = t->props.sort[k].descending, .nulls_first = t->props.sort[k].nulls_first };
     }
     if (m.key_field >= 0 && (rc = tsf_parallel_for(pool, n_inputs, read_prefixes, &m, err)) != TSF_OK)
         goto done;

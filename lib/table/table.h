@@ -94,6 +94,7 @@ enum tsf_err table_tail_read(struct table *t, int64_t i, struct tsf_arena *a, st
  * Fill a NULL date column from the time column (NOT NULL date, rows with date absent); empty texts in partition
  * columns become NULL, as Delta has them. In place on the batch's columns. */
 enum tsf_err table_derive(const struct table *t, struct tsf_batch *b, struct tsf_arena *a, struct tsf_error *err);
+bool table_is_partition_field(const struct table *t, int field);
 /* Group rows by partition: order[] = row numbers grouped; group g has rows order[starts[g]..starts[g+1]). */
 struct table_groups {
     int64_t n_groups;

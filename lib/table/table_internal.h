@@ -11,6 +11,5 @@ enum tsf_err table_props_load(struct table *t, struct tsf_error *err);
 enum tsf_err table_props_check(const struct table_create_options *opts, struct tsf_error *err);
 /* Takes over a writer whose bytes are complete; frees it on failure too. */
 enum tsf_err table_publisher_add(struct table_publisher *p, struct store_writer *w, struct tsf_error *err);
-bool table_is_partition_field(const struct table *t, int field);
 
 #endif
